@@ -1,0 +1,35 @@
+//! One question to the agent.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ChatKey, IdempotencyKey, Identity, MessageId, SessionKey};
+
+/// What a sender may do, as named in the configuration (`security.roles`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Role(pub String);
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One question to the agent: the messages of one chat that are handed over together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The chat that asks.
+    pub chat: ChatKey,
+    /// Where the answer goes, in the form in which the person wrote.
+    pub to: Identity,
+    /// The conversation at the gateway.
+    pub session: SessionKey,
+    /// The key under which the gateway recognises a repetition of this very turn.
+    pub key: IdempotencyKey,
+    /// What the agent reads, envelope line included.
+    pub text: String,
+    /// The last message of the turn: the one to mark read and to type under.
+    pub last: MessageId,
+}
