@@ -1,1 +1,276 @@
-//! Placeholder.
+//! The journey of a message: inbound · dedup · guard · turn · relay · outbound.
+//!
+//! A message comes in by one door, waits on disk, passes the guard, becomes a turn at the gateway, and its replies
+//! leave by another door. Every step may be killed and repeated. The stages know the store and their own edge, not
+//! each other; their order is in [`run`].
+
+mod chat;
+pub mod control;
+pub mod guard;
+mod health;
+pub mod inbound;
+mod lanes;
+mod outbound;
+pub mod relay;
+mod turn;
+mod typing;
+
+use std::time::Duration;
+
+use gateway::Gateway;
+use gateway::transcript::Transcripts;
+use model::Clock;
+use store::{Depths, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::chat::Chats;
+use crate::guard::{Policy, Rates};
+pub use crate::health::{Health, Seen};
+use crate::inbound::poll::{Poll, PollTiming};
+use crate::lanes::{Lanes, Life};
+use crate::outbound::Outbound;
+pub use crate::outbound::SendTiming;
+use crate::turn::Turns;
+pub use crate::turn::{Sessions, TurnTiming};
+use crate::typing::Typing;
+
+/// Chats whose turns are worked on at once. Others wait in the order in which they came; their messages are rows.
+const TURNS_AT_ONCE: usize = 256;
+
+/// Chats that are sent to at once. Others wait in the order in which they came; their replies are rows.
+const SENDS_AT_ONCE: usize = 32;
+
+/// How the bridge behaves, checked and free of the configuration file's shape.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who may speak.
+    pub policy: Policy,
+    /// What a refused sender is told, once a day at most; empty says nothing.
+    pub deny_message: String,
+    /// What a sender is told when the agent fails; empty says nothing.
+    pub error_message: String,
+    /// Which conversations are used at the gateway.
+    pub sessions: Sessions,
+    /// Intervals of reading the list.
+    pub poll: PollTiming,
+    /// Intervals of asking.
+    pub turn: TurnTiming,
+    /// Intervals of sending.
+    pub send: SendTiming,
+    /// Between two "typing…" of one turn.
+    pub typing: Duration,
+    /// How long a stop waits for turns and sends in flight.
+    pub drain: Duration,
+}
+
+/// What the bridge stands on: its edges, its journal, its clock.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// WhatsApp.
+    pub kapso: kapso::Client,
+    /// The agent.
+    pub gateway: Gateway,
+    /// What must survive a restart.
+    pub store: Store,
+    /// Session transcripts, where replies are read from them.
+    pub transcripts: Option<Transcripts>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Where the stages report.
+    pub health: Health,
+}
+
+/// Runs the bridge until `stop`, then drains it. Says what stays queued.
+///
+/// # Errors
+/// [`StoreError`] when the journal cannot be read at start or at the end; nothing is lost.
+pub async fn run(
+    options: Options,
+    parts: Parts,
+    stop: CancellationToken,
+) -> Result<Depths, StoreError> {
+    let journey = Journey::new(options, parts, stop);
+    journey.take_up().await?;
+    let inbound = journey.inbound();
+    inbound
+        .run(journey.life.stop.clone(), |chat| journey.chats.wake(chat))
+        .await;
+    journey.drain().await
+}
+
+/// Reads the list once, answers what it brought, and ends when nothing is left to do or at `stop`.
+///
+/// # Errors
+/// [`OnceError`] when the list or the journal cannot be read.
+pub async fn run_once(
+    options: Options,
+    parts: Parts,
+    stop: CancellationToken,
+) -> Result<Depths, OnceError> {
+    let journey = Journey::new(options, parts, stop);
+    journey.take_up().await?;
+    let fresh = journey
+        .inbound()
+        .read()
+        .await
+        .map_err(|failure| OnceError::Poll(failure.to_string()))?;
+    fresh.into_iter().for_each(|chat| journey.chats.wake(chat));
+    journey.life.tracker.close();
+    journey
+        .life
+        .stop
+        .run_until_cancelled(journey.life.tracker.wait())
+        .await;
+    Ok(journey.drain().await?)
+}
+
+/// Why a single pass failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OnceError {
+    /// The list could not be read; the text says why.
+    #[error("{0}")]
+    Poll(String),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The stages, wired: what inbound brings wakes the chats, what the chats say wakes outbound.
+struct Journey {
+    options: Options,
+    parts: Parts,
+    chats: Lanes<Chats>,
+    outbound: Lanes<Outbound>,
+    life: Life,
+}
+
+impl Journey {
+    fn new(options: Options, parts: Parts, stop: CancellationToken) -> Self {
+        let life = Life {
+            tracker: TaskTracker::new(),
+            halt: CancellationToken::new(),
+            stop,
+            health: parts.health.clone(),
+            clock: parts.clock.clone(),
+        };
+        let outbound = Lanes::new(
+            outbound(&options, &parts, &life),
+            SENDS_AT_ONCE,
+            life.clone(),
+        );
+        let chats = Lanes::new(
+            chats(&options, &parts, &outbound, &life),
+            TURNS_AT_ONCE,
+            life.clone(),
+        );
+        Self {
+            options,
+            parts,
+            chats,
+            outbound,
+            life,
+        }
+    }
+
+    /// Inbound and dedup: the list, over the ledger.
+    fn inbound(&self) -> Poll {
+        let Parts {
+            kapso,
+            store,
+            clock,
+            health,
+            ..
+        } = self.parts.clone();
+        Poll::new(kapso, store, clock, self.options.poll.clone(), health)
+    }
+
+    /// What an earlier process left: replies first, then turns and messages.
+    async fn take_up(&self) -> Result<(), StoreError> {
+        self.parts
+            .store
+            .chats_with_outgoing()
+            .await?
+            .into_iter()
+            .for_each(|chat| self.outbound.wake(chat));
+        self.parts
+            .store
+            .chats_with_work()
+            .await?
+            .into_iter()
+            .for_each(|chat| self.chats.wake(chat));
+        Ok(())
+    }
+
+    /// Lets what is in flight finish, up to the limit; the rest is in the store.
+    async fn drain(self) -> Result<Depths, StoreError> {
+        let Life {
+            tracker,
+            stop,
+            halt,
+            ..
+        } = self.life;
+        stop.cancel();
+        tracker.close();
+        if tokio::time::timeout(self.options.drain, tracker.wait())
+            .await
+            .is_err()
+        {
+            info!(
+                turns = self.chats.busy(),
+                sends = self.outbound.busy(),
+                "leaving the rest for the next start"
+            );
+            halt.cancel();
+            tracker.wait().await;
+        }
+        self.parts.store.depths().await
+    }
+}
+
+/// Guard, turn and relay, for one chat at a time.
+fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Life) -> Chats {
+    let Parts {
+        kapso,
+        gateway,
+        store,
+        transcripts,
+        clock,
+        ..
+    } = parts.clone();
+    Chats {
+        policy: options.policy.clone(),
+        rates: Rates::new(options.policy.rate_limit, options.policy.window),
+        turns: Turns {
+            gateway,
+            store: store.clone(),
+            transcripts,
+            clock: clock.clone(),
+            sessions: options.sessions.clone(),
+            timing: options.turn.clone(),
+        },
+        outbound: outbound.clone(),
+        typing: Typing {
+            kapso,
+            tracker: life.tracker.clone(),
+            every: options.typing,
+        },
+        store,
+        clock,
+        deny_message: options.deny_message.clone(),
+        error_message: options.error_message.clone(),
+        stop: life.stop.clone(),
+    }
+}
+
+/// Sending, in lanes of its own: a reply that waits for WhatsApp does not hold the next turn up.
+fn outbound(options: &Options, parts: &Parts, life: &Life) -> Outbound {
+    Outbound {
+        kapso: parts.kapso.clone(),
+        store: parts.store.clone(),
+        clock: parts.clock.clone(),
+        timing: options.send.clone(),
+        stop: life.stop.clone(),
+    }
+}

@@ -1,1 +1,133 @@
-//! Placeholder.
+//! The configuration: as written, and the checked form that the program sees.
+//!
+//! Defaults, the file and the environment are laid over each other key by key ([`Key`] lists all of them); nothing is
+//! derived at that point. Then each section checks itself and becomes typed. Every problem is found in one go and
+//! carries its key, its place and its remedy ([`ConfigError`]); a name or value that is not known is a problem too, and
+//! is told the nearest one that is. Only the two binaries know this crate: everything else takes plain options.
+
+mod control;
+mod delivery;
+mod draft;
+mod environment;
+mod expand;
+mod gateway;
+mod kapso;
+mod key;
+mod log;
+mod nearest;
+mod problem;
+mod raw;
+mod read;
+mod security;
+mod show;
+mod state;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use crate::control::Control;
+pub use crate::delivery::{Delivery, Mode};
+pub use crate::environment::Environment;
+pub use crate::gateway::{Gateway, GatewayType, Relay};
+pub use crate::kapso::Kapso;
+pub use crate::key::{KEYS, Key, Preset};
+pub use crate::log::Log;
+pub use crate::problem::{ConfigError, Origin, Problem};
+pub use crate::security::{Security, SecurityMode};
+pub use crate::state::State;
+pub use crate::webhook::{ListenAddress, Webhook};
+
+use crate::draft::Draft;
+use crate::raw::Raw;
+
+/// The checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The WhatsApp side: `[kapso]`.
+    pub kapso: Kapso,
+    /// How messages arrive: `[delivery]`.
+    pub delivery: Delivery,
+    /// The port for pushed messages: `[webhook]`.
+    pub webhook: Webhook,
+    /// The agent's side: `[gateway]`.
+    pub gateway: Gateway,
+    /// What is kept on disk: `[state]`.
+    pub state: State,
+    /// Who may write: `[security]`.
+    pub security: Security,
+    /// How the running bridge is watched: `[control]`.
+    pub control: Control,
+    /// What is logged: `log`.
+    pub log: Log,
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// What is allowed and yet probably not meant.
+    pub warnings: Vec<Problem>,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl Config {
+    /// Reads the configuration of this process: `file`, else `KAPSO_CONFIG`, else
+    /// `~/.config/kapso-whatsapp/config.toml` if it is there; then the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem that was found.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_with(file, &Environment::of_process())
+    }
+
+    /// Reads the configuration with an environment that is given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem that was found.
+    pub fn load_with(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let (raw, problems) = Raw::gather(file, environment);
+        let mut draft = Draft::new(&raw, environment, problems);
+        let config = Self::check(&mut draft);
+        let problems = draft.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(ConfigError::new(problems)),
+        }
+    }
+
+    fn check(draft: &mut Draft<'_>) -> Option<Self> {
+        // All sections are checked before the first `?`, so that all problems are found.
+        let kapso = Kapso::check(draft);
+        let delivery = Delivery::check(draft);
+        let webhook = Webhook::check(draft, delivery.as_ref());
+        let gateway = Gateway::check(draft);
+        let state = State::check(draft);
+        let security = Security::check(draft);
+        let control = Control::check(draft);
+        let log = Log::check(draft);
+        let mut config = Self {
+            kapso: kapso?,
+            delivery: delivery?,
+            webhook: webhook?,
+            gateway: gateway?,
+            state: state?,
+            security: security?,
+            control: control?,
+            log: log?,
+            file: draft.raw().file.clone(),
+            warnings: Vec::new(),
+            origins: draft.raw().origins(),
+        };
+        config.warnings = config.warn(draft.raw());
+        Some(config)
+    }
+
+    fn warn(&self, raw: &Raw) -> Vec<Problem> {
+        [
+            raw.exposed_secrets(),
+            self.kapso.warning(),
+            self.gateway.warning(),
+            self.security.warning(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

@@ -49,6 +49,8 @@ pub enum IgnoreReason {
     HistorySync,
     /// A message of a WhatsApp group (kapso.md 8).
     Group,
+    /// Already there when the bridge was started for the first time.
+    BeforeStart,
 }
 
 impl IgnoreReason {
@@ -60,6 +62,7 @@ impl IgnoreReason {
             Self::Outbound => "outbound",
             Self::HistorySync => "history_sync",
             Self::Group => "group",
+            Self::BeforeStart => "before_start",
         }
     }
 }

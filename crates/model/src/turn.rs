@@ -30,6 +30,9 @@ pub struct Turn {
     pub key: IdempotencyKey,
     /// What the agent reads, envelope line included.
     pub text: String,
+    /// What the agent's system prompt says about the sender: the bridge's words, never the sender's.
+    #[serde(default)]
+    pub context: String,
     /// The last message of the turn: the one to mark read and to type under.
     pub last: MessageId,
 }

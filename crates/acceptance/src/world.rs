@@ -1,0 +1,154 @@
+//! Everything that a scenario needs: customers, Kapso, the daemon, the socket, the gateway, the model.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use model::NumberId;
+use sandbox::kapso::{KapsoStandIn, SentMessage, StandInOptions};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::install::Installed;
+use crate::openclaw::Gateway;
+use crate::poller::{API_KEY, NUMBER, Poller, Settings};
+use crate::proxy::Proxy;
+use crate::release::Relay;
+use crate::script::Model;
+
+/// Customers that the daemon knows. Each scenario has its own, so that scenarios can run side by side.
+const CUSTOMERS: u32 = 80;
+
+/// The longest until the daemon has read the message list for the first time.
+const FIRST_POLL: Duration = Duration::from_secs(30);
+
+/// One complete set-up. Fields end in this order: the daemon before what it talks to.
+pub struct World {
+    /// Our daemon.
+    pub poller: Poller,
+    /// The socket between daemon and gateway.
+    pub proxy: Proxy,
+    /// The agent's side.
+    pub gateway: Gateway,
+    /// What the agent thinks with.
+    pub model: Model,
+    /// The customers' side.
+    pub kapso: KapsoStandIn,
+    _stop: DropGuard,
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// The gateway's release.
+    pub installed: Installed,
+    /// Our daemon's binary.
+    pub program: PathBuf,
+    /// How answers are relayed.
+    pub relay: Relay,
+    /// Where all state and logs lie; emptied first.
+    pub folder: PathBuf,
+}
+
+/// A customer's number, such as `+15550000007`.
+pub fn customer(number: u32) -> String {
+    format!("+1555{number:07}")
+}
+
+impl World {
+    /// Starts everything and waits until the gateway is ready and the daemon has begun to read the message list.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn build(blueprint: &Blueprint) -> anyhow::Result<Self> {
+        let folder = &blueprint.folder;
+        empty(folder)?;
+        let stop = CancellationToken::new();
+        let kapso = kapso(stop.clone()).await?;
+        let model = Model::start().await.context("the model cannot be started")?;
+        let gateway = Gateway::new(blueprint.installed.clone(), folder, &model.base_url())?;
+        let proxy = Proxy::start(gateway.port()).await.context("the proxy cannot be started")?;
+        let poller = Poller::new(Settings {
+            program: blueprint.program.clone(),
+            folder: folder.clone(),
+            kapso: kapso.base_url(),
+            gateway: format!("ws://{}", proxy.address()),
+            relay: blueprint.relay,
+            sessions_json: gateway.sessions_json(),
+            customers: (0..CUSTOMERS).map(customer).collect(),
+        });
+        let mut world = Self { poller, proxy, gateway, model, kapso, _stop: stop.drop_guard() };
+        world.gateway.start().await?;
+        world.start_poller().await?;
+        Ok(world)
+    }
+
+    /// Starts the daemon and waits until it has read the message list.
+    ///
+    /// # Errors
+    /// When it ends or does not read.
+    pub async fn start_poller(&mut self) -> anyhow::Result<()> {
+        let before = self.kapso.requests().len();
+        self.poller.start()?;
+        let read = self.kapso.until(|kapso| {
+            let requests = kapso.requests();
+            requests[before..].iter().any(|request| request.method == "GET").then_some(())
+        });
+        if timeout(FIRST_POLL, read).await.is_err() {
+            self.poller.running()?;
+            anyhow::bail!("the poller read no messages within {FIRST_POLL:?}");
+        }
+        Ok(())
+    }
+
+    /// Waits until `n` messages went to a customer, and gives their texts.
+    ///
+    /// # Errors
+    /// When fewer came in that time.
+    pub async fn answers(&self, to: &str, n: usize, within: Duration) -> anyhow::Result<Vec<String>> {
+        let sent = self.kapso.sent_to_within(to, n, within).await;
+        Ok(texts(sent.with_context(|| format!("{to} got no answer"))?))
+    }
+
+    /// A single answer, exactly this.
+    ///
+    /// # Errors
+    /// When none came in time, more came, or another.
+    pub async fn answered(&self, to: &str, text: &str, within: Duration) -> anyhow::Result<()> {
+        let answers = self.answers(to, 1, within).await?;
+        ensure!(answers == [text], "{to} should have got \"{text}\" and got {answers:?}");
+        Ok(())
+    }
+
+    /// The texts that went to a customer so far.
+    pub fn answers_so_far(&self, to: &str) -> Vec<String> {
+        let all = self.kapso.sent().into_iter();
+        texts(all.filter(|message| message.customer == to).collect())
+    }
+
+    /// The logs of all parts, for the report of a failure.
+    pub fn logs(&self) -> [PathBuf; 2] {
+        [self.poller.log(), self.gateway.log()]
+    }
+}
+
+fn texts(sent: Vec<SentMessage>) -> Vec<String> {
+    sent.into_iter().map(|message| message.text).collect()
+}
+
+async fn kapso(stop: CancellationToken) -> anyhow::Result<KapsoStandIn> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let number = NumberId::new(NUMBER).context("the number's id is not one")?;
+    let options = StandInOptions::new(API_KEY.to_owned(), number);
+    KapsoStandIn::start(listener, options, stop).await.context("the Kapso stand-in cannot be started")
+}
+
+fn empty(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+}

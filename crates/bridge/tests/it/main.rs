@@ -1,0 +1,9 @@
+//! The whole journey between the two stand-ins: WhatsApp on one side, a scripted gateway on the other.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod intake;
+mod order;
+mod recovery;
+mod replies;
+mod sending;
+mod world;

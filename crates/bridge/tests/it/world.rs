@@ -1,0 +1,225 @@
+//! A bridge between the stand-ins. It runs on a runtime of its own, so that a test can kill it at any await.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bridge::guard::Policy;
+use bridge::inbound::poll::PollTiming;
+use bridge::{Health, Options, Parts, SendTiming, Sessions, TurnTiming};
+use gateway::transcript::Transcripts;
+use gateway::{DeviceKey, Gateway};
+use model::{Clock, Identity, NumberId, Role, Timestamp};
+use sandbox::kapso::{KapsoStandIn, SentMessage, StandInOptions};
+use sandbox::openclaw::{self, OpenClawStandIn, Release};
+use store::Store;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) const ANN: &str = "+15551234567";
+pub(crate) const BOB: &str = "+15559876543";
+pub(crate) const STRANGER: &str = "+15550001111";
+pub(crate) const NUMBER: &str = "597907523413541";
+pub(crate) const ERROR_MESSAGE: &str = "Something went wrong. Please try again.";
+pub(crate) const DENY_MESSAGE: &str = "Sorry, you are not authorized to use this service.";
+
+/// Both outside parties, a state directory, and the bridge while it runs.
+pub(crate) struct World {
+    pub(crate) kapso: KapsoStandIn,
+    pub(crate) openclaw: OpenClawStandIn,
+    pub(crate) dir: TempDir,
+    jsonl: bool,
+    running: Option<Running>,
+    stop: CancellationToken,
+}
+
+struct Running {
+    runtime: Runtime,
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
+}
+
+impl World {
+    /// The current release, replies from run results; the bridge runs and has seen the empty list.
+    pub(crate) async fn new() -> Self {
+        Self::of(Release::V2026_9_6, false).await
+    }
+
+    /// A release, and whether replies are read from the session's transcript.
+    pub(crate) async fn of(release: Release, jsonl: bool) -> Self {
+        let mut world = Self::stopped(release, jsonl).await;
+        world.start().await;
+        world
+    }
+
+    /// As [`World::of`], without starting the bridge.
+    pub(crate) async fn stopped(release: Release, jsonl: bool) -> Self {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
+        let number = NumberId::new(NUMBER).unwrap();
+        let kapso = StandInOptions::new("key".to_owned(), number);
+        let kapso = KapsoStandIn::start(listener().await, kapso, stop.clone()).await.unwrap();
+        let mut options = openclaw::Options::new(release);
+        options.token = Some("token".to_owned());
+        options.transcripts = release_writes_files(release).then(|| dir.path().join("openclaw"));
+        let openclaw = OpenClawStandIn::start(listener().await, options, stop.clone()).await.unwrap();
+        Self { kapso, openclaw, dir, jsonl, running: None, stop }
+    }
+
+    /// Starts the bridge and waits for its first look at the list.
+    pub(crate) async fn start(&mut self) {
+        let before = self.lists();
+        let runtime = Runtime::new().unwrap();
+        let stop = CancellationToken::new();
+        let (options, transcripts) = (options(), self.jsonl.then(|| self.sessions_json()));
+        let (kapso, openclaw) = (self.kapso.base_url(), self.openclaw.url());
+        let (state, token) = (self.dir.path().join("state"), stop.clone());
+        let ended = runtime.spawn(async move {
+            let tracker = TaskTracker::new();
+            let store = Store::open(&state, Clock::system()).await.unwrap();
+            let key = DeviceKey::load_or_create(&state.join("device-key.pem")).unwrap();
+            let gateway = gateway::Options {
+                token: Some("token".to_owned().into()),
+                timing: gateway_timing(),
+                ..gateway::Options::new(openclaw.parse().unwrap(), key)
+            };
+            let parts = Parts {
+                kapso: kapso_client(&kapso),
+                gateway: Gateway::open(gateway, token.clone(), &tracker),
+                store,
+                transcripts: transcripts.map(|path| Transcripts::open(path).unwrap()),
+                clock: Clock::system(),
+                health: Health::default(),
+            };
+            bridge::run(options, parts, token).await.unwrap();
+        });
+        self.running = Some(Running { runtime, stop, ended });
+        self.kapso.until(|_| (self.lists() > before).then_some(())).await;
+    }
+
+    /// Kills the bridge where it stands; nothing is told or flushed.
+    pub(crate) fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.runtime.shutdown_background();
+        }
+    }
+
+    /// Asks the bridge to stop and waits until it has.
+    pub(crate) async fn terminate(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.cancel();
+            running.ended.await.unwrap();
+            running.runtime.shutdown_background();
+        }
+    }
+
+    /// The texts that reached `customer`, once there are `n` of them.
+    pub(crate) async fn answers(&self, customer: &str, n: usize) -> Vec<String> {
+        texts(&self.kapso.sent_to(customer, n).await)
+    }
+
+    /// Waits until the bridge has read the list once more from now on.
+    pub(crate) async fn listed(&self) {
+        let before = self.lists();
+        self.kapso.until(|_| (self.lists() > before + 1).then_some(())).await;
+    }
+
+    /// Opens the journal; the bridge must not be running.
+    pub(crate) async fn journal(&self) -> Store {
+        Store::open(&self.dir.path().join("state"), Clock::system()).await.unwrap()
+    }
+
+    pub(crate) fn lists(&self) -> usize {
+        self.kapso.requests().iter().filter(|request| request.method == "GET").count()
+    }
+
+    fn sessions_json(&self) -> std::path::PathBuf {
+        self.dir.path().join("openclaw/agents/main/sessions/sessions.json")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill();
+        self.stop.cancel();
+    }
+}
+
+pub(crate) fn texts(sent: &[SentMessage]) -> Vec<String> {
+    sent.iter().map(|message| message.text().unwrap_or_default().to_owned()).collect()
+}
+
+/// A time that surely lies after everything that happened before this call.
+pub(crate) fn now() -> Timestamp {
+    Clock::system().now()
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+fn release_writes_files(release: Release) -> bool {
+    matches!(release, Release::V2026_7_35 | Release::V2026_5_7)
+}
+
+fn kapso_client(base_url: &str) -> kapso::Client {
+    kapso::Client::new(kapso::Options {
+        base_url: base_url.parse().unwrap(),
+        api_key: "key".to_owned().into(),
+        number: NumberId::new(NUMBER).unwrap(),
+        deadlines: kapso::Deadlines {
+            connect: Duration::from_millis(500),
+            read: Duration::from_millis(300),
+            send: Duration::from_millis(300),
+        },
+    })
+    .unwrap()
+}
+
+fn gateway_timing() -> gateway::Timing {
+    gateway::Timing {
+        backoff_first: Duration::from_millis(10),
+        backoff_cap: Duration::from_millis(50),
+        ..gateway::Timing::default()
+    }
+}
+
+fn options() -> Options {
+    let role = |name: &str| Role(name.to_owned());
+    let known = |number: &str| Identity::new(number).unwrap().canonical();
+    Options {
+        policy: Policy {
+            strangers: None,
+            roles: BTreeMap::from([(known(ANN), role("member")), (known(BOB), role("admin"))]),
+            rate_limit: 1000,
+            window: Duration::from_secs(60),
+        },
+        deny_message: DENY_MESSAGE.to_owned(),
+        error_message: ERROR_MESSAGE.to_owned(),
+        sessions: Sessions { key: "main".to_owned(), isolation: true },
+        poll: PollTiming {
+            interval: Duration::from_millis(20),
+            backoff_most: Duration::from_millis(50),
+            ..PollTiming::every(Duration::from_millis(20))
+        },
+        turn: TurnTiming {
+            look: Duration::from_millis(20),
+            wait: Duration::from_millis(200),
+            backoff: Duration::from_millis(20),
+            transcript: Duration::from_millis(500),
+            ..TurnTiming::default()
+        },
+        send: SendTiming {
+            backoff_first: Duration::from_millis(10),
+            backoff_most: Duration::from_millis(50),
+            operator: Duration::from_millis(50),
+            lookups: vec![Duration::from_millis(10), Duration::from_millis(50)],
+            gap: Duration::ZERO,
+            ..SendTiming::default()
+        },
+        typing: Duration::from_secs(20),
+        drain: Duration::from_millis(300),
+    }
+}

@@ -1,0 +1,94 @@
+//! What the sections check themselves against: written values in, typed values and problems out.
+
+use crate::environment::Environment;
+use crate::key::{Key, Preset};
+use crate::problem::{Origin, Problem, Wrong};
+use crate::raw::{Raw, Value, Written};
+
+/// A configuration in the making.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    raw: &'a Raw,
+    environment: &'a Environment,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(raw: &'a Raw, environment: &'a Environment, problems: Vec<Problem>) -> Self {
+        Self {
+            raw,
+            environment,
+            problems,
+        }
+    }
+
+    pub(crate) fn raw(&self) -> &'a Raw {
+        self.raw
+    }
+
+    pub(crate) fn environment(&self) -> &'a Environment {
+        self.environment
+    }
+
+    /// The value of `key` as `read` understands it. None when it is not set, which is a problem for a required key
+    /// alone, or when it does not do, which is one always.
+    pub(crate) fn get<T>(
+        &mut self,
+        key: &Key,
+        read: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let preset;
+        let written = match (self.raw.get(key), key.preset) {
+            (Some(written), _) => written,
+            (None, Preset::Text(text)) => {
+                preset = Written {
+                    value: Value::Word(text.to_owned()),
+                    origin: Origin::Default,
+                };
+                &preset
+            }
+            (None, Preset::Nothing) => return None,
+            (None, Preset::Required) => {
+                self.missing(key);
+                return None;
+            }
+        };
+        match read(&written.value) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.problem(key.path, Some(written.origin.clone()), wrong);
+                None
+            }
+        }
+    }
+
+    /// Notes what is wrong.
+    pub(crate) fn problem(&mut self, key: &str, origin: Option<Origin>, wrong: Wrong) {
+        let Wrong { what, remedy } = wrong;
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            origin,
+            what,
+            remedy,
+        });
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    fn missing(&mut self, key: &Key) {
+        // Where it may have been written could not be read: that is the problem.
+        if self.raw.may_hide(key) {
+            return;
+        }
+        let remedy = match key.env {
+            [] => format!("set {} in the configuration file", key.path),
+            [name, ..] => format!(
+                "set {name} in the environment, or {} in the configuration file",
+                key.path
+            ),
+        };
+        self.problem(key.path, None, Wrong::new("is not set", remedy));
+    }
+}

@@ -1,0 +1,179 @@
+//! `[gateway]`: where the agent is and how it is asked.
+
+use std::path::PathBuf;
+
+use model::SessionKey;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::draft::Draft;
+use crate::key::{Key, Preset};
+use crate::problem::{Problem, Wrong};
+use crate::raw::Value;
+use crate::read;
+use crate::show::Shown;
+
+pub(crate) static TYPE: Key = Key::new(
+    "gateway.type",
+    &["GATEWAY_TYPE"],
+    Preset::Text("openclaw"),
+    "the kind of gateway; `openclaw` is the only one",
+);
+
+pub(crate) static URL: Key = Key::new(
+    "gateway.url",
+    &["GATEWAY_URL", "OPENCLAW_GATEWAY_URL"],
+    Preset::Text("ws://127.0.0.1:18789"),
+    "the gateway's WebSocket",
+);
+
+pub(crate) static TOKEN: Key = Key::new(
+    "gateway.token",
+    &["OPENCLAW_TOKEN", "GATEWAY_TOKEN"],
+    Preset::Nothing,
+    "`gateway.auth.token` of OpenClaw's configuration",
+)
+.secret();
+
+pub(crate) static SESSION_KEY: Key = Key::new(
+    "gateway.session_key",
+    &["OPENCLAW_SESSION_KEY"],
+    Preset::Text("main"),
+    "the session, or with isolation the stem of everyone's own: `main-wa-15551234567`",
+);
+
+pub(crate) static SESSIONS_JSON: Key = Key::new(
+    "gateway.sessions_json",
+    &["OPENCLAW_SESSIONS_JSON"],
+    Preset::Text("~/.openclaw/agents/main/sessions/sessions.json"),
+    "the gateway's list of sessions, read with `relay = \"jsonl\"` alone",
+);
+
+pub(crate) static RELAY: Key = Key::new(
+    "gateway.relay",
+    &["GATEWAY_RELAY"],
+    Preset::Text("auto"),
+    "where replies are read: `auto` (the run's result, then the history) or `jsonl` (the session's transcript)",
+);
+
+pub(crate) static ERROR_MESSAGE: Key = Key::new(
+    "gateway.error_message",
+    &["GATEWAY_ERROR_MESSAGE"],
+    Preset::Text("Sorry, something went wrong. Please try again later."),
+    "what a sender is told when the agent fails; empty sends nothing",
+)
+.may_be_empty();
+
+/// The longest stem of a session key: a sender's suffix has to fit behind it.
+const LONGEST_SESSION_KEY: usize = 200;
+
+/// Where the agent is and how it is asked.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// The kind of gateway.
+    pub kind: GatewayType,
+    /// Its WebSocket.
+    pub url: Url,
+    /// The shared token.
+    pub token: Option<SecretString>,
+    /// The session, or the stem of the senders' sessions.
+    pub session_key: SessionKey,
+    /// The gateway's list of sessions.
+    pub sessions_json: PathBuf,
+    /// Where replies are read.
+    pub relay: Relay,
+    /// What a sender is told when the agent fails; empty sends nothing.
+    pub error_message: String,
+}
+
+/// A kind of gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayType {
+    /// OpenClaw's.
+    OpenClaw,
+}
+
+impl GatewayType {
+    const NAMES: [(&'static str, Self); 1] = [("openclaw", Self::OpenClaw)];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenClaw => "openclaw",
+        }
+    }
+}
+
+/// Where replies are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relay {
+    /// From the run's own result, and after a loss from the session's history.
+    Auto,
+    /// From the session's JSONL transcript (OpenClaw up to 2026.7.35).
+    Jsonl,
+}
+
+impl Relay {
+    const NAMES: [(&'static str, Self); 2] = [("auto", Self::Auto), ("jsonl", Self::Jsonl)];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+fn session_key(value: &Value) -> Result<SessionKey, Wrong> {
+    let text = read::text(value)?;
+    let wrong = |what: String| Wrong::new(what, "write a short name such as main");
+    if text.chars().count() > LONGEST_SESSION_KEY {
+        return Err(wrong(format!(
+            "is longer than {LONGEST_SESSION_KEY} characters"
+        )));
+    }
+    SessionKey::new(&text).map_err(|invalid| wrong(invalid.to_string()))
+}
+
+impl Gateway {
+    pub(crate) fn check(draft: &mut Draft<'_>) -> Option<Self> {
+        let environment = draft.environment();
+        let kind = draft.get(&TYPE, read::choice(&GatewayType::NAMES));
+        let url = draft.get(&URL, read::url(&["ws", "wss", "http", "https"]));
+        let token = draft.get(&TOKEN, read::secret);
+        let session_key = draft.get(&SESSION_KEY, session_key);
+        let sessions_json = draft.get(&SESSIONS_JSON, read::path(environment));
+        let relay = draft.get(&RELAY, read::choice(&Relay::NAMES));
+        let error_message = draft.get(&ERROR_MESSAGE, read::text);
+        Some(Self {
+            kind: kind?,
+            url: url?,
+            token,
+            session_key: session_key?,
+            sessions_json: sessions_json?,
+            relay: relay?,
+            error_message: error_message?,
+        })
+    }
+
+    pub(crate) fn warning(&self) -> Option<Problem> {
+        read::leaves_host_in_clear(&self.url).then(|| Problem {
+            key: URL.path.to_owned(),
+            origin: None,
+            what: "sends messages and the token over the network unencrypted".to_owned(),
+            remedy: "write a wss address, or reach the gateway through a tunnel on this host"
+                .to_owned(),
+        })
+    }
+
+    pub(crate) fn show(&self, shown: &mut Shown) {
+        shown.text(&TYPE, self.kind.name());
+        shown.text(&URL, self.url.as_str());
+        shown.secret(&TOKEN, self.token.as_ref());
+        shown.text(&SESSION_KEY, self.session_key.as_str());
+        shown.path(&SESSIONS_JSON, &self.sessions_json);
+        shown.text(&RELAY, self.relay.name());
+        shown.text(&ERROR_MESSAGE, &self.error_message);
+    }
+}

@@ -1,0 +1,162 @@
+//! The keys of the configuration: names, environment names, defaults. Sections declare them beside their checks.
+
+use crate::{control, delivery, gateway, kapso, log, security, state, webhook};
+
+/// What a key is worth when nobody sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// It has to be set.
+    Required,
+    /// It is not set.
+    Nothing,
+    /// This text, read as if it stood in the environment.
+    Text(&'static str),
+}
+
+/// Where a value may come from, and whether it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// It may be shown.
+    Open,
+    /// It may be shown, and `X_FILE` and credentials work for it as for a secret.
+    Private,
+    /// It is never shown.
+    Secret,
+}
+
+/// One key of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its full name in the file, such as `delivery.poll_interval`.
+    pub path: &'static str,
+    /// Its names in the environment, the strongest first.
+    pub env: &'static [&'static str],
+    /// Its value when nobody sets it.
+    pub preset: Preset,
+    /// What it is for, in one line.
+    pub meaning: &'static str,
+    pub(crate) secrecy: Secrecy,
+    pub(crate) empty_counts: bool,
+}
+
+impl Key {
+    pub(crate) const fn new(
+        path: &'static str,
+        env: &'static [&'static str],
+        preset: Preset,
+        meaning: &'static str,
+    ) -> Self {
+        let (secrecy, empty_counts) = (Secrecy::Open, false);
+        Self {
+            path,
+            env,
+            preset,
+            meaning,
+            secrecy,
+            empty_counts,
+        }
+    }
+
+    /// The key as one whose value is never shown.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.secrecy = Secrecy::Secret;
+        self
+    }
+
+    /// The key as one that also comes as `X_FILE` or a credential.
+    pub(crate) const fn private(mut self) -> Self {
+        self.secrecy = Secrecy::Private;
+        self
+    }
+
+    /// The key as one for which an empty text is a value. For all others it means "not set".
+    pub(crate) const fn may_be_empty(mut self) -> Self {
+        self.empty_counts = true;
+        self
+    }
+
+    /// Whether the value is never shown.
+    pub fn is_secret(&self) -> bool {
+        self.secrecy == Secrecy::Secret
+    }
+
+    /// Whether the value may also come as `X_FILE` or a systemd credential.
+    pub fn comes_in_files(&self) -> bool {
+        self.secrecy != Secrecy::Open
+    }
+
+    /// The section, empty for a key outside all sections; and the name in it.
+    pub fn split(&self) -> (&'static str, &'static str) {
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
+    }
+}
+
+/// Every key, in the order of the reference.
+pub static KEYS: &[&Key] = &[
+    &kapso::API_KEY,
+    &kapso::PHONE_NUMBER_ID,
+    &kapso::BASE_URL,
+    &kapso::PLATFORM_URL,
+    &delivery::MODE,
+    &delivery::POLL_INTERVAL,
+    &delivery::POLL_FALLBACK,
+    &delivery::PUBLIC_URL,
+    &webhook::ADDR,
+    &webhook::VERIFY_TOKEN,
+    &webhook::SECRET,
+    &gateway::TYPE,
+    &gateway::URL,
+    &gateway::TOKEN,
+    &gateway::SESSION_KEY,
+    &gateway::SESSIONS_JSON,
+    &gateway::RELAY,
+    &gateway::ERROR_MESSAGE,
+    &state::DIR,
+    &security::MODE,
+    &security::ROLES,
+    &security::DENY_MESSAGE,
+    &security::RATE_LIMIT,
+    &security::RATE_WINDOW,
+    &security::SESSION_ISOLATION,
+    &security::DEFAULT_ROLE,
+    &control::METRICS_ADDR,
+    &log::LOG,
+];
+
+/// The key with this full name.
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().copied().find(|key| key.path == path)
+}
+
+/// Whether keys lie below this name.
+pub(crate) fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let paths: BTreeSet<_> = KEYS.iter().map(|key| key.path).collect();
+        let names: BTreeSet<_> = KEYS.iter().flat_map(|key| key.env).collect();
+        assert_eq!(paths.len(), KEYS.len());
+        assert_eq!(
+            names.len(),
+            KEYS.iter().map(|key| key.env.len()).sum::<usize>()
+        );
+    }
+
+    #[test]
+    fn sections_are_whole_names() {
+        assert!(is_section("security") && !is_section("secur") && !is_section("log"));
+        assert_eq!(find("log").map(Key::split), Some(("", "log")));
+    }
+}

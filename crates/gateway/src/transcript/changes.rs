@@ -1,0 +1,169 @@
+//! How a change in the sessions folder wakes those who wait for it.
+//!
+//! One inotify watch serves all. It tells only that something changed; each waiter looks for itself, which costs a
+//! few system calls, and so a lost or doubled event does no harm. While the folder does not exist, the nearest
+//! folder above it is watched. Where watching is not possible, waiters look at intervals.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::folder::FileId;
+
+/// How often a waiter looks without being told, in case the file system keeps changes to itself (NFS).
+const UNTOLD: Duration = Duration::from_secs(2);
+
+/// How often a waiter looks where watching is not possible.
+const UNWATCHED: Duration = Duration::from_millis(100);
+
+/// Files of the gateway in the same folder that say nothing about a turn.
+const NOISE: [&str; 3] = [".trajectory.jsonl", ".trajectory-path.json", ".lock"];
+
+/// The source of wake-ups.
+#[derive(Debug)]
+pub(super) struct Changes {
+    folder: PathBuf,
+    told: watch::Sender<u64>,
+    watch: Mutex<Watch>,
+}
+
+#[derive(Debug)]
+enum Watch {
+    /// Not yet asked for.
+    Off,
+    On { watcher: RecommendedWatcher, on: PathBuf, id: Option<FileId> },
+    /// Watching failed, or is not wanted; waiters look at this interval.
+    Polling(Duration),
+}
+
+/// One who waits.
+#[derive(Debug)]
+pub(super) struct Waiter(watch::Receiver<u64>);
+
+impl Waiter {
+    /// From here on, every change ends the next [`Changes::wait`]. To be called before looking.
+    pub(super) fn arm(&mut self) {
+        self.0.borrow_and_update();
+    }
+}
+
+impl Changes {
+    pub(super) fn watching(folder: PathBuf) -> Self {
+        Self { folder, told: watch::Sender::new(0), watch: Mutex::new(Watch::Off) }
+    }
+
+    pub(super) fn polling(folder: PathBuf, every: Duration) -> Self {
+        Self { folder, told: watch::Sender::new(0), watch: Mutex::new(Watch::Polling(every)) }
+    }
+
+    /// A new waiter. What changes from now on is told to it.
+    pub(super) fn waiter(&self) -> Waiter {
+        self.watch();
+        Waiter(self.told.subscribe())
+    }
+
+    /// Waits until something may have changed since the waiter was armed.
+    pub(super) async fn wait(&self, waiter: &mut Waiter) {
+        let interval = self.watch();
+        // The sender is a field of `self`, so that the receiver cannot outlive it.
+        tokio::select! {
+            _ = waiter.0.changed() => {}
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+
+    /// Sees to it that the folder, or what there is of its path, is watched. How long to wait untold.
+    fn watch(&self) -> Duration {
+        // A panic while it was held left a watch that the next line checks.
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let nearest = nearest(&self.folder);
+            match &mut *watch {
+                Watch::Polling(every) => return *every,
+                Watch::On { on, id, .. } if *on == nearest && *id == identity(&nearest) => return UNTOLD,
+                Watch::On { watcher, on, id } => {
+                    // The old folder may be gone, and its watch with it.
+                    let _ = watcher.unwatch(on);
+                    *id = identity(&nearest);
+                    if let Err(error) = watcher.watch(&nearest, RecursiveMode::NonRecursive) {
+                        *watch = given_up(&nearest, &error);
+                    } else {
+                        *on = nearest;
+                        self.told.send_modify(|changes| *changes = changes.wrapping_add(1));
+                    }
+                }
+                Watch::Off => {
+                    *watch = match notify::recommended_watcher(self.teller()) {
+                        Ok(watcher) => Watch::On { watcher, on: PathBuf::new(), id: None },
+                        Err(error) => given_up(&nearest, &error),
+                    };
+                }
+            }
+        }
+    }
+
+    fn teller(&self) -> impl FnMut(notify::Result<Event>) + Send + 'static {
+        let told = self.told.clone();
+        move |event| {
+            if event.is_ok_and(|event| !is_change(&event)) {
+                return;
+            }
+            told.send_modify(|changes| *changes = changes.wrapping_add(1));
+        }
+    }
+}
+
+/// Opening and reading are reported too, and the bridge's own would wake it for ever.
+fn is_change(event: &Event) -> bool {
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    if matches!(event.kind, EventKind::Access(_)) && event.kind != written {
+        return false;
+    }
+    let noise = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        NOISE.iter().any(|end| name.ends_with(end))
+    };
+    event.paths.is_empty() || !event.paths.iter().all(noise)
+}
+
+fn given_up(folder: &Path, error: &notify::Error) -> Watch {
+    warn!(folder = %folder.display(), %error, "cannot watch for changes, looking at intervals");
+    Watch::Polling(UNWATCHED)
+}
+
+fn identity(folder: &Path) -> Option<FileId> {
+    fs::metadata(folder).ok().map(|metadata| (&metadata).into())
+}
+
+/// `folder`, or the nearest folder above it that exists.
+fn nearest(folder: &Path) -> PathBuf {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_no_current_folder| folder.to_owned());
+    absolute.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: EventKind, name: &str) -> Event {
+        Event::new(kind).add_path(PathBuf::from("/sessions").join(name))
+    }
+
+    #[test]
+    fn reading_and_diagnostics_wake_nobody() {
+        use notify::event::{DataChange, ModifyKind};
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert!(is_change(&event(written, "a.jsonl")));
+        assert!(is_change(&event(EventKind::Access(AccessKind::Close(AccessMode::Write)), "a.jsonl")));
+        assert!(!is_change(&event(EventKind::Access(AccessKind::Open(AccessMode::Any)), "a.jsonl")));
+        assert!(!is_change(&event(EventKind::Access(AccessKind::Close(AccessMode::Read)), "a.jsonl")));
+        assert!(!is_change(&event(written, "a.trajectory.jsonl")));
+        assert!(is_change(&Event::new(EventKind::Other)), "an overflow is told without a path");
+    }
+}

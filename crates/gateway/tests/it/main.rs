@@ -1,0 +1,10 @@
+//! The gateway client against a real WebSocket server on the loopback interface, played by each test.
+
+mod connecting;
+mod liveness;
+mod logging;
+mod peer;
+mod recorded;
+mod requests;
+mod schema;
+mod transcript;

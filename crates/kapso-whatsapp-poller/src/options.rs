@@ -1,0 +1,65 @@
+//! From the checked configuration to the plain options of the library crates.
+
+use std::time::Duration;
+
+use bridge::guard::Policy;
+use bridge::inbound::poll::PollTiming;
+use bridge::{Options, SendTiming, Sessions, TurnTiming};
+use config::{Config, Mode, SecurityMode};
+
+/// WhatsApp shows typing for 25 s (kapso.md 2.8).
+const TYPING: Duration = Duration::from_secs(20);
+
+/// Less than the ten seconds after which a service manager loses patience.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// A configuration that is valid, and asks for what this version does not do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsupported {
+    /// Delivery by webhook.
+    #[error("delivery.mode = {0:?} is not available in this version; set it to \"polling\"")]
+    Delivery(&'static str),
+    /// Approval of strangers.
+    #[error("security.mode = {0:?} is not available in this version; use \"allowlist\" or \"open\"")]
+    Security(&'static str),
+}
+
+/// The journey's options.
+///
+/// # Errors
+/// [`Unsupported`] for what the configuration may say and this version cannot do.
+pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
+    match config.delivery.mode {
+        Mode::Polling => {}
+        mode @ (Mode::Tailscale | Mode::Domain) => return Err(Unsupported::Delivery(mode.name())),
+    }
+    Ok(Options {
+        policy: policy(config)?,
+        deny_message: config.security.deny_message.clone(),
+        error_message: config.gateway.error_message.clone(),
+        sessions: Sessions {
+            key: config.gateway.session_key.as_str().to_owned(),
+            isolation: config.security.session_isolation,
+        },
+        poll: PollTiming::every(config.delivery.poll_interval),
+        turn: TurnTiming::default(),
+        send: SendTiming::default(),
+        typing: TYPING,
+        drain: DRAIN,
+    })
+}
+
+fn policy(config: &Config) -> Result<Policy, Unsupported> {
+    let security = &config.security;
+    let strangers = match security.mode {
+        SecurityMode::Allowlist => None,
+        SecurityMode::Open => Some(security.default_role.clone()),
+        mode @ SecurityMode::Pairing => return Err(Unsupported::Security(mode.name())),
+    };
+    Ok(Policy {
+        strangers,
+        roles: security.roles.clone(),
+        rate_limit: security.rate_limit,
+        window: security.rate_window,
+    })
+}

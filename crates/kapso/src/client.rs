@@ -1,0 +1,309 @@
+//! The client: checked options, one connection pool, and the one place where a request is made and its answer read.
+
+mod body;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Clock, NumberId};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Url};
+use rustls::crypto::{CryptoProvider, ring};
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing::debug;
+
+use crate::error::{Call, Error, Refusal, retry_after};
+
+/// What a [`Client`] is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Kapso's proxy of the Cloud API, version included: `https://api.kapso.ai/meta/whatsapp/v24.0`.
+    pub base_url: Url,
+    /// The project's API key.
+    pub api_key: SecretString,
+    /// The business number to read and to send from.
+    pub number: NumberId,
+    /// How long a request may take.
+    pub deadlines: Deadlines,
+}
+
+/// How long a request may take, from dialling to the last byte of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until a connection stands, TLS included. Part of the others.
+    pub connect: Duration,
+    /// Reading the list, marking read.
+    pub read: Duration,
+    /// Sending a message: longer, because giving up leaves its outcome unknown.
+    pub send: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(15),
+            send: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why no client can be made of some [`Options`].
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidOptions {
+    /// The key cannot be a header.
+    #[error("the API key is empty or has a character that no key has, such as a line break")]
+    Key,
+    /// Not a URL to which a path can be added.
+    #[error("the base URL must be http(s)://host/path, without user name, query or fragment")]
+    BaseUrl,
+    /// The key would travel unencrypted.
+    #[error("the base URL must start with https://, because the API key travels to {host}")]
+    NotEncrypted {
+        /// The host of the URL.
+        host: String,
+    },
+    /// The program has not chosen its TLS implementation.
+    #[error("no rustls crypto provider is installed in this process")]
+    NoTls,
+    /// The HTTP client cannot be built.
+    #[error("cannot set up HTTP: {0}")]
+    Http(#[source] reqwest::Error),
+}
+
+/// How long an idle connection is kept: less than proxies usually do, so that a request seldom meets one that is
+/// just being closed.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// Speaks to Kapso for one business number. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) http: reqwest::Client,
+    /// `{base}/{number}/messages`, the one address of this API.
+    pub(crate) messages: Arc<Url>,
+    /// Marked sensitive: neither `Debug` nor the HTTP library's logs show it.
+    key: HeaderValue,
+    number: NumberId,
+    deadlines: Deadlines,
+    pub(crate) clock: Clock,
+}
+
+impl Client {
+    /// Checks the options. Nothing is dialled.
+    ///
+    /// # Errors
+    /// [`InvalidOptions`] says which option is wrong.
+    pub fn new(options: Options) -> Result<Self, InvalidOptions> {
+        let Options {
+            base_url,
+            api_key,
+            number,
+            deadlines,
+        } = options;
+        let http = http_client(&base_url, deadlines.connect)?;
+        Ok(Self {
+            http,
+            messages: Arc::new(messages_url(base_url, &number)?),
+            key: key_header(&api_key)?,
+            number,
+            deadlines,
+            clock: Clock::system(),
+        })
+    }
+
+    /// This client, with another source of "now": it dates items that carry no believable time.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The business number that this client speaks for.
+    pub fn number(&self) -> &NumberId {
+        &self.number
+    }
+
+    /// Makes a request and reads its answer, both within the deadline of `call`. `hidden` is what the error of a
+    /// refusal must not repeat: the text that was sent.
+    pub(crate) async fn exchange(
+        &self,
+        call: Call,
+        request: RequestBuilder,
+        hidden: &str,
+    ) -> Result<Answer, Error> {
+        let deadline = match call {
+            Call::List | Call::Mark => self.deadlines.read,
+            Call::Send => self.deadlines.send,
+        };
+        let lost = |error: reqwest::Error| Error::of_transport(call, deadline, error);
+        let request = request
+            .header("X-API-Key", self.key.clone())
+            .timeout(deadline);
+        let mut response = request.send().await.map_err(lost)?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        if status.is_success() {
+            let body = body::whole(&mut response).await.map_err(lost)?;
+            let body = body.ok_or_else(|| Error::Unreadable {
+                call,
+                what: format!("it is larger than {} bytes", body::MOST),
+            })?;
+            return Ok(Answer { headers, body });
+        }
+        let wait = retry_after(&headers, self.clock.now());
+        let body = body::start(&mut response).await;
+        let key = self.key.to_str().unwrap_or_default();
+        let refusal = Refusal::new(call, status.as_u16(), wait, &body, &[key, hidden]);
+        debug!(%call, status = status.as_u16(), body = refusal.body(), "refused by Kapso");
+        Err(Error::Refused(Box::new(refusal)))
+    }
+}
+
+/// The answer to a request that was not refused.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+fn key_header(key: &SecretString) -> Result<HeaderValue, InvalidOptions> {
+    let text = key.expose_secret();
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(InvalidOptions::Key);
+    }
+    let Ok(mut header) = HeaderValue::from_str(text) else {
+        return Err(InvalidOptions::Key);
+    };
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn messages_url(mut base: Url, number: &NumberId) -> Result<Url, InvalidOptions> {
+    let bare = base.username().is_empty()
+        && base.password().is_none()
+        && base.query().is_none()
+        && base.fragment().is_none();
+    match base.path_segments_mut() {
+        Ok(mut path) if bare => {
+            path.pop_if_empty().push(number.as_str()).push("messages");
+        }
+        Ok(_) | Err(()) => return Err(InvalidOptions::BaseUrl),
+    }
+    Ok(base)
+}
+
+fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client, InvalidOptions> {
+    let host = base.host_str().ok_or(InvalidOptions::BaseUrl)?;
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("kapso-whatsapp/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(connect)
+        .pool_idle_timeout(POOL_IDLE);
+    let builder = match base.scheme() {
+        "https" if CryptoProvider::get_default().is_none() => return Err(InvalidOptions::NoTls),
+        "https" => builder.https_only(true),
+        // A proxy from the environment would carry the key of a local stand-in off this machine.
+        "http" if is_loopback(host) => builder.no_proxy().tls_backend_preconfigured(no_tls()?),
+        "http" => {
+            let host = host.to_owned();
+            return Err(InvalidOptions::NotEncrypted { host });
+        }
+        _ => return Err(InvalidOptions::BaseUrl),
+    };
+    builder.build().map_err(InvalidOptions::Http)
+}
+
+/// A TLS configuration that trusts nobody, for a client that speaks plain HTTP: the HTTP library wants one, and its
+/// own would read the system's certificates.
+fn no_tls() -> Result<rustls::ClientConfig, InvalidOptions> {
+    let provider = Arc::new(ring::default_provider());
+    let Ok(config) =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+    else {
+        return Err(InvalidOptions::NoTls);
+    };
+    Ok(config
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(base_url: &str, key: &str) -> Options {
+        Options {
+            base_url: base_url.parse().unwrap(),
+            api_key: key.into(),
+            number: NumberId::new("597907523413541").unwrap(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    fn client(base_url: &str, key: &str) -> Result<Client, InvalidOptions> {
+        Client::new(options(base_url, key))
+    }
+
+    #[test]
+    fn the_address_is_below_the_base_with_or_without_a_slash() {
+        for base in ["http://127.0.0.1:9/v24.0", "http://127.0.0.1:9/v24.0/"] {
+            let client = client(base, "k").unwrap();
+            assert_eq!(
+                client.messages.as_str(),
+                "http://127.0.0.1:9/v24.0/597907523413541/messages"
+            );
+        }
+    }
+
+    #[test]
+    fn the_key_travels_encrypted_or_not_at_all() {
+        for base in [
+            "http://api.kapso.ai/v24.0",
+            "http://127.0.0.1.example.com/",
+            "http://10.0.0.1/",
+        ] {
+            let refused = client(base, "k");
+            assert!(
+                matches!(refused, Err(InvalidOptions::NotEncrypted { .. })),
+                "{base}"
+            );
+        }
+        for base in [
+            "http://localhost:1/",
+            "http://[::1]:1/",
+            "http://127.9.9.9/",
+        ] {
+            assert!(client(base, "k").is_ok(), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_more_than_a_path_is_refused() {
+        for base in [
+            "http://user@localhost/",
+            "http://localhost/?a=b",
+            "http://localhost/#x",
+            "ftp://localhost/",
+            "mailto:a@example.com",
+        ] {
+            let refused = client(base, "k");
+            assert!(matches!(refused, Err(InvalidOptions::BaseUrl)), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_would_break_the_header_is_refused_and_a_good_one_is_not_shown() {
+        for key in ["", "a b", "a\r\nX-Other: 1", "ключ"] {
+            let refused = client("http://localhost/", key);
+            assert!(matches!(refused, Err(InvalidOptions::Key)), "{key:?}");
+        }
+        let client = client("http://localhost/", "very-secret").unwrap();
+        assert!(!format!("{client:?}").contains("very-secret"));
+    }
+}

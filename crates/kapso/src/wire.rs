@@ -1,0 +1,297 @@
+//! Reads Kapso's message objects, as they stand in lists and in webhooks (kapso.md 3.3, 3.5).
+//!
+//! Every field may be absent, null or of another type; such a field is as if it were not there. Whatever comes in
+//! becomes an [`Arrival`], be it an ignored one: nothing is dropped without a reason, and nothing panics.
+
+mod content;
+mod kapso;
+mod lenient;
+mod message;
+
+use std::time::Duration;
+
+use model::{
+    Arrival, Identity, IgnoreReason, Ignored, Inbound, MessageId, NumberId, Source, Timestamp,
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+pub use kapso::Conversation;
+use message::Message;
+
+/// How far in the future a message's time may lie; beyond that a clock is wrong, and it is dated by its receipt.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// The start of the year 2100. What is later when read as seconds was meant as milliseconds.
+const FIRST_MILLIS: i64 = 4_102_444_800;
+
+/// What marks an id that is ours, because the message came without one.
+const OWN_ID: &str = "sha256:";
+
+/// Fields that Kapso changes while a message is being handled: they do not make it another message.
+const CHANGING: [&str; 7] = [
+    "status",
+    "processing_status",
+    "statuses",
+    "has_media",
+    "media_url",
+    "media_data",
+    "transcript",
+];
+
+/// One item of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The item as it enters the bridge; outbound ones are ignored there.
+    pub arrival: Arrival,
+    /// When it was sent, by WhatsApp's clock; when it was read, where that is missing or not believable.
+    pub at: Timestamp,
+    /// For an outbound item: what was sent.
+    pub sent: Option<Sent>,
+}
+
+/// A message that went out from the business number, whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// WhatsApp's id of it.
+    pub id: MessageId,
+    /// The recipient, under each name that the item gives: number, user id, or both.
+    pub to: Vec<Identity>,
+    /// Its words, if it is a text.
+    pub text: Option<String>,
+    /// How far it got: `pending`, `sent`, `delivered`, `read` or `failed`.
+    pub status: Option<String>,
+}
+
+/// Reads one message object of business number `number`.
+///
+/// `context` is the conversation beside it in a webhook; a list has none. `now` dates messages whose own time is
+/// missing or more than five minutes ahead.
+pub fn arrival(
+    number: &NumberId,
+    raw: &Value,
+    context: Option<&Conversation>,
+    source: Source,
+    now: Timestamp,
+) -> Arrival {
+    listed(number, raw, context, source, now).arrival
+}
+
+/// As [`arrival`], with what an outbound item tells.
+pub(crate) fn listed(
+    number: &NumberId,
+    raw: &Value,
+    context: Option<&Conversation>,
+    source: Source,
+    now: Timestamp,
+) -> Listed {
+    let message = match Message::deserialize(raw) {
+        Ok(message) if raw.is_object() => message,
+        Ok(_) | Err(_) => Message::default(),
+    };
+    let at = sent_at(message.timestamp, now);
+    let id = message
+        .id
+        .as_deref()
+        .and_then(|id| MessageId::new(id).ok())
+        .unwrap_or_else(|| own_id(raw));
+    let outbound = message.is_outbound();
+    let sent = (outbound && !is_own_id(&id)).then(|| Sent {
+        id: id.clone(),
+        to: message.recipients(),
+        text: message.words(),
+        status: message.kapso.status.clone(),
+    });
+    let arrival = match inbound(number, &id, at, raw, &message, context, source) {
+        Ok(inbound) => Arrival::Message(Box::new(inbound)),
+        Err(reason) => Arrival::Ignored(Ignored {
+            number: number.clone(),
+            id,
+            reason,
+        }),
+    };
+    Listed { arrival, at, sent }
+}
+
+fn inbound(
+    number: &NumberId,
+    id: &MessageId,
+    sent_at: Timestamp,
+    raw: &Value,
+    message: &Message,
+    context: Option<&Conversation>,
+    source: Source,
+) -> Result<Inbound, IgnoreReason> {
+    if !raw.is_object() {
+        return Err(IgnoreReason::Malformed("not an object".to_owned()));
+    }
+    if message.is_outbound() {
+        return Err(IgnoreReason::Outbound);
+    }
+    if message.kapso.origin.as_deref() == Some("history_sync") {
+        return Err(IgnoreReason::HistorySync);
+    }
+    if message.is_group() {
+        return Err(IgnoreReason::Group);
+    }
+    let content =
+        content::read(message).map_err(|what| IgnoreReason::Malformed(what.to_owned()))?;
+    let from = message.sender(context).ok_or(IgnoreReason::NoSender)?;
+    Ok(Inbound {
+        number: number.clone(),
+        id: id.clone(),
+        from,
+        name: message.name(context),
+        sent_at,
+        content,
+        quoted: message.quoted(),
+        forwarded: message.is_forwarded(),
+        source,
+    })
+}
+
+/// The time of a message: seconds, or milliseconds where seconds make no sense.
+fn sent_at(number: Option<i64>, now: Timestamp) -> Timestamp {
+    let at = match number {
+        Some(millis) if millis > FIRST_MILLIS => Timestamp::from_millis(millis),
+        Some(seconds) if seconds > 0 => Timestamp::from_seconds(seconds),
+        Some(_) | None => return now,
+    };
+    if at > now.later(CLOCK_SKEW) { now } else { at }
+}
+
+/// An id made of the content, equal for every showing of the same message.
+fn own_id(raw: &Value) -> MessageId {
+    let mut stable = raw.clone();
+    if let Some(Value::Object(kapso)) = stable.get_mut("kapso") {
+        kapso.retain(|key, _| !CHANGING.contains(&key.as_str()));
+    }
+    stable.sort_all_objects();
+    let digest = hex::encode(Sha256::digest(stable.to_string()));
+    MessageId::new(&format!("{OWN_ID}{digest}")).expect("a prefix and hex digits are a valid id")
+}
+
+/// Whether WhatsApp does not know this id, because [`own_id`] made it.
+pub(crate) fn is_own_id(id: &MessageId) -> bool {
+    id.as_str().starts_with(OWN_ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_788_000_500);
+
+    fn read(raw: &Value) -> Arrival {
+        let number = NumberId::new("597907523413541").unwrap();
+        arrival(&number, raw, None, Source::Poll, NOW)
+    }
+
+    fn text(timestamp: &Value) -> Value {
+        json!({"id": "wamid.A", "timestamp": timestamp, "type": "text", "from": "15551234567",
+            "text": {"body": "hi"}, "kapso": {"direction": "inbound"}})
+    }
+
+    fn time_of(timestamp: &Value) -> i64 {
+        match read(&text(timestamp)) {
+            Arrival::Message(inbound) => inbound.sent_at.as_millis(),
+            Arrival::Ignored(ignored) => panic!("{ignored:?}"),
+        }
+    }
+
+    #[test]
+    fn p9_milliseconds_and_a_future_clock_give_a_believable_time() {
+        assert_eq!(time_of(&json!("1788000000123")), 1_788_000_000_123);
+        assert_eq!(time_of(&json!(1_700_000_000_123_i64)), 1_700_000_000_123);
+        assert_eq!(time_of(&json!("1788000799")), 1_788_000_799_000);
+        assert_eq!(time_of(&json!("1788000801")), NOW.as_millis());
+        assert_eq!(time_of(&json!("4102444799")), NOW.as_millis());
+        assert_eq!(time_of(&json!(i64::MAX)), NOW.as_millis());
+    }
+
+    #[test]
+    fn p10_a_missing_or_unreadable_time_is_the_time_of_receipt() {
+        for timestamp in [
+            json!(null),
+            json!("yesterday"),
+            json!(""),
+            json!(0),
+            json!([1]),
+        ] {
+            assert_eq!(time_of(&timestamp), NOW.as_millis(), "{timestamp}");
+        }
+        assert_eq!(time_of(&json!(1_788_000_000)), 1_788_000_000_000);
+        assert_eq!(time_of(&json!("1788000000")), 1_788_000_000_000);
+    }
+
+    #[test]
+    fn p14_messages_without_id_are_told_apart_by_their_content() {
+        let item = |body: &str, status: &str| {
+            json!({"id": "", "timestamp": "1788000000", "type": "text", "from": "15551234567",
+                "text": {"body": body}, "kapso": {"direction": "inbound", "status": status}})
+        };
+        let (one, two) = (
+            read(&item("one", "delivered")),
+            read(&item("two", "delivered")),
+        );
+        assert!(one.id().as_str().starts_with("sha256:"));
+        assert_eq!(one.id().as_str().len(), "sha256:".len() + 64);
+        assert_ne!(one.id(), two.id());
+        assert_eq!(one.id(), read(&item("one", "delivered")).id());
+        assert_eq!(
+            one.id(),
+            read(&item("one", "read")).id(),
+            "the status moved on"
+        );
+    }
+
+    #[test]
+    fn an_id_that_could_break_a_log_line_is_replaced() {
+        let raw = json!({"id": "wamid.A\nlevel=error", "type": "text", "from": "15551234567",
+            "text": {"body": "hi"}});
+        assert!(is_own_id(read(&raw).id()));
+    }
+
+    #[test]
+    fn what_is_no_message_is_ignored_with_its_reason() {
+        let reason = |raw: &Value| match read(raw) {
+            Arrival::Ignored(ignored) => ignored.reason.name(),
+            Arrival::Message(inbound) => panic!("{inbound:?}"),
+        };
+        for raw in [
+            json!(null),
+            json!("wamid.A"),
+            json!([{"id": "wamid.A"}]),
+            json!({}),
+            json!({"id": "wamid.A", "from": "15551234567"}),
+            json!({"id": "wamid.A", "type": "text", "from": "15551234567", "text": 5}),
+            json!({"id": {"a": 1}, "type": ["text"], "kapso": "x", "timestamp": {}}),
+        ] {
+            assert_eq!(reason(&raw), "malformed", "{raw}");
+        }
+        let with = |key: &str, value: Value| {
+            let mut raw = text(&json!("1788000000"));
+            raw[key] = value;
+            reason(&raw)
+        };
+        assert_eq!(with("from", json!(null)), "no_sender");
+        assert_eq!(with("from", json!({"a": 1})), "no_sender");
+        assert_eq!(with("kapso", json!({"direction": "outbound"})), "outbound");
+        assert_eq!(
+            with("kapso", json!({"origin": "history_sync"})),
+            "history_sync"
+        );
+        assert_eq!(with("group_id", json!("1203630")), "group");
+        assert_eq!(with("kapso", json!({"group_id": "1203630"})), "group");
+    }
+
+    #[test]
+    fn a_message_from_the_business_app_to_us_stays_a_message() {
+        let mut raw = text(&json!("1788000000"));
+        raw["kapso"]["origin"] = json!("business_app");
+        assert!(matches!(read(&raw), Arrival::Message(_)));
+    }
+}

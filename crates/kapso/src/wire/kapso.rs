@@ -1,0 +1,103 @@
+//! What Kapso adds: the `kapso` object of a message, and the conversation beside it in a webhook.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::lenient;
+
+/// The `kapso` object of a message (kapso.md 3.3).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Extension {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) direction: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) origin: Option<String>,
+    /// The contact's number, never the business number's.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) phone_number: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) contact_name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) group_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) media_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) media_url: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) media_data: MediaData,
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) message_type_data: TypeData,
+    #[serde(deserialize_with = "lenient::any")]
+    pub(super) transcript: Option<Transcript>,
+    /// English prose by Kapso for anything but a text.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) content: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) order_text: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) flow_name: Option<String>,
+    pub(super) flow_response: Option<Value>,
+}
+
+/// The stored file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MediaData {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) url: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) filename: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) content_type: Option<String>,
+}
+
+/// The copy of what depends on the type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TypeData {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) caption: Option<String>,
+}
+
+/// What was said in a sound, as an object or bare.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Transcript {
+    Object { text: String },
+    Bare(String),
+}
+
+impl Transcript {
+    pub(super) fn text(&self) -> Option<String> {
+        let (Self::Object { text } | Self::Bare(text)) = self;
+        Some(text.clone()).filter(|text| !text.trim().is_empty())
+    }
+}
+
+/// The conversation that stands beside a message in a webhook (kapso.md 4.4): it names the sender where the message
+/// does not.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Conversation {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) phone_number: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) business_scoped_user_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) parent_business_scoped_user_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) contact_name: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) kapso: ConversationExtension,
+}
+
+/// The `kapso` object of a conversation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ConversationExtension {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) contact_name: Option<String>,
+}

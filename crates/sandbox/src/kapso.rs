@@ -1,0 +1,270 @@
+//! A stand-in for Kapso's WhatsApp API, and the customers behind it.
+//!
+//! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
+//! and webhook deliveries. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
+//! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
+
+mod api;
+mod event;
+mod fault;
+mod incoming;
+mod ledger;
+mod outgoing;
+mod page;
+mod refusal;
+mod server;
+mod webhook;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Clock, Identity, MessageId, NumberId, Timestamp};
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use api::Api;
+use ledger::{Ledger, Names};
+use outgoing::NewMessage;
+use webhook::Dispatcher;
+
+pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
+pub use fault::{Faults, ListFault, SendFault};
+pub use incoming::Incoming;
+pub use refusal::Refusal;
+pub use webhook::{Buffering, WebhookTarget, WebhookTiming};
+
+/// How a stand-in is set up.
+#[derive(Debug, Clone)]
+pub struct StandInOptions {
+    /// The key that requests must carry.
+    pub api_key: SecretString,
+    /// The business number's id, as in request paths.
+    pub number: NumberId,
+    /// The business number itself, digits only.
+    pub business_phone: String,
+    /// Where "now" comes from, for timestamps and the minute's limit.
+    pub clock: Clock,
+    /// Where events are pushed; nowhere by default.
+    pub webhook: Option<WebhookTarget>,
+    /// Every answer takes this much longer.
+    pub latency: Duration,
+    /// Requests that are answered per minute and key; without limit by default.
+    pub requests_per_minute: Option<u32>,
+    /// When a sent message turns `delivered` by itself; at once by default, never when none.
+    pub delivered_after: Option<Duration>,
+}
+
+impl StandInOptions {
+    /// A stand-in that answers at once, without webhook and limit, by the system's clock.
+    pub fn new(api_key: impl Into<SecretString>, number: NumberId) -> Self {
+        Self {
+            api_key: api_key.into(),
+            number,
+            business_phone: "15550009999".to_owned(),
+            clock: Clock::system(),
+            webhook: None,
+            latency: Duration::ZERO,
+            requests_per_minute: None,
+            delivered_after: Some(Duration::ZERO),
+        }
+    }
+}
+
+/// Fewer messages than awaited came in the time given.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{} of {wanted} messages came within {within:?}", .came.len())]
+pub struct Missing {
+    /// What came.
+    pub came: Vec<SentMessage>,
+    /// How many were awaited.
+    pub wanted: usize,
+    /// The time given.
+    pub within: Duration,
+}
+
+/// A running stand-in. Clones are handles of the same one.
+///
+/// A customer is named by phone number in any spelling, or by user id.
+#[derive(Clone)]
+pub struct KapsoStandIn {
+    api: Arc<Api>,
+    address: SocketAddr,
+}
+
+impl KapsoStandIn {
+    /// Serves on `listener` until `stop`, which drops every connection.
+    ///
+    /// # Errors
+    /// When the listener has no address, or the webhook's host cannot be resolved.
+    pub async fn start(
+        listener: TcpListener,
+        options: StandInOptions,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let names = || Names {
+            number: options.number.clone(),
+            business: options.business_phone.clone(),
+        };
+        let (announcer, dispatcher) = match options.webhook {
+            None => (None, None),
+            Some(target) => {
+                let (announcer, dispatcher) = Dispatcher::new(target).await?;
+                (Some(announcer), Some(dispatcher))
+            }
+        };
+        let ledger = Arc::new(Ledger::new(names(), options.clock.clone(), announcer));
+        let tracker = TaskTracker::new();
+        if let Some(dispatcher) = dispatcher {
+            let errand = dispatcher.run(Arc::clone(&ledger), stop.clone(), tracker.clone());
+            tracker.spawn(errand);
+        }
+        let api = Arc::new(Api {
+            ledger,
+            faults: Faults::default(),
+            names: names(),
+            key: options.api_key,
+            clock: options.clock,
+            latency: options.latency,
+            requests_per_minute: options.requests_per_minute,
+            delivered_after: options.delivered_after,
+            tracker: tracker.clone(),
+        });
+        let serving = server::serve(listener, Arc::clone(&api), stop, tracker.clone());
+        tracker.spawn(serving);
+        Ok(Self { api, address })
+    }
+
+    /// What a client is configured with, such as `http://127.0.0.1:4321/meta/whatsapp/v24.0`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/meta/whatsapp/v24.0", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The troubles that can be switched on.
+    pub fn faults(&self) -> &Faults {
+        &self.api.faults
+    }
+
+    /// A customer writes; a text, or an [`Incoming`]. Opens a closed window.
+    pub fn receive(&self, from: &str, content: impl Into<Incoming>) -> MessageId {
+        self.api.faults.open_window(from);
+        self.api.ledger.receive(from, &content.into())
+    }
+
+    /// Puts any JSON value in the list as it stands, stored then or now; nothing about it is checked.
+    pub fn plant(&self, raw: Value, created_at: Option<Timestamp>) {
+        self.api.ledger.plant(raw, created_at);
+    }
+
+    /// Shows a message that was received [`hidden`](Incoming::hidden); false when there is no such message.
+    pub fn reveal(&self, message: &MessageId) -> bool {
+        self.api.ledger.reveal(message)
+    }
+
+    /// Announces a customer's message by webhook once more; false when there is no such message.
+    pub fn announce_again(&self, message: &MessageId) -> bool {
+        self.api.ledger.announce_again(message)
+    }
+
+    /// A person of the business writes to a customer, past the API: `business_app` on their phone, `cloud_api` in
+    /// Kapso's inbox (kapso.md 4.7). It is among [`KapsoStandIn::sent`], with a null `body`.
+    pub fn send_by_hand(&self, to: &str, text: &str, origin: &str) -> MessageId {
+        let message = NewMessage::text(to, text);
+        let id = self.api.ledger.accept(message, origin, Instant::now());
+        self.api.deliver(&id);
+        id
+    }
+
+    /// Moves a sent message on, as the customer's phone or WhatsApp does; false when it is unknown or as far already.
+    pub fn set_status(&self, message: &MessageId, status: Status) -> bool {
+        self.api.ledger.grow(message, status)
+    }
+
+    /// Everything that went to customers, in order.
+    pub fn sent(&self) -> Vec<SentMessage> {
+        self.api.ledger.sent()
+    }
+
+    /// Waits until `n` messages went to a customer, and gives all that did.
+    pub async fn sent_to(&self, to: &str, n: usize) -> Vec<SentMessage> {
+        let mut count = self.api.ledger.sent_count(to);
+        // An error would mean that the ledger is gone, and this handle keeps it.
+        let _ = count.wait_for(|count| *count >= n).await;
+        self.api.ledger.sent_to(to)
+    }
+
+    /// As [`KapsoStandIn::sent_to`], but only for so long.
+    ///
+    /// # Errors
+    /// [`Missing`] with what came instead.
+    pub async fn sent_to_within(
+        &self,
+        to: &str,
+        n: usize,
+        within: Duration,
+    ) -> Result<Vec<SentMessage>, Missing> {
+        let came = timeout(within, self.sent_to(to, n)).await;
+        came.map_err(|_elapsed| Missing {
+            came: self.api.ledger.sent_to(to),
+            wanted: n,
+            within,
+        })
+    }
+
+    /// The customers' messages that were marked read, in order of the requests.
+    pub fn reads(&self) -> Vec<ReadReceipt> {
+        self.api.ledger.reads()
+    }
+
+    /// Every request, in order, whatever became of it; the last 100,000.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.api.ledger.requests()
+    }
+
+    /// Every attempt to deliver a webhook, in order; the last 100,000.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.api.ledger.deliveries()
+    }
+
+    /// Waits until `look` finds what it wants; it looks again whenever something happened.
+    pub async fn until<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut changes = self.api.ledger.changes();
+        loop {
+            changes.mark_unchanged();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            // An error would mean that the ledger is gone, and this handle keeps it.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// What happens from now on. A receiver that lags far behind misses the oldest.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.api.ledger.events()
+    }
+
+    /// Waits, after `stop`, until nothing of the stand-in runs any more.
+    pub async fn stopped(&self) {
+        self.api.tracker.close();
+        self.api.tracker.wait().await;
+    }
+}
+
+/// The one form of a customer's name that all spellings share; a text that names nobody stays as it is.
+fn customer_key(text: &str) -> String {
+    Identity::new(text).map_or_else(|_| text.to_owned(), |id| id.canonical().to_string())
+}

@@ -1,0 +1,287 @@
+//! The answers: key, minute's limit, number, then the list or a send; everything else is refused by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Query;
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use axum::response::Response;
+use model::{Clock, MessageId};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+
+use super::customer_key;
+use super::event::{Event, RecordedRequest, Status};
+use super::fault::{Course, Faults, ListFault, Outcome};
+use super::ledger::{Ledger, Names};
+use super::outgoing::{NewMessage, Post};
+use super::page::ListQuery;
+use super::refusal::Refusal;
+
+/// The largest request body that is read.
+const LARGEST_BODY: usize = 1024 * 1024;
+/// What the headers claim when no limit is set: that of the largest plan.
+const NOMINAL_LIMIT: u32 = 2000;
+/// `Retry-After` of the limit, as documented (kapso.md 1.5).
+const LIMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// The connection is to be broken off without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox breaks the connection off")]
+pub(super) struct Broken;
+
+pub(super) struct Api {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) faults: Faults,
+    pub(super) names: Names,
+    pub(super) key: SecretString,
+    pub(super) clock: Clock,
+    pub(super) latency: Duration,
+    pub(super) requests_per_minute: Option<u32>,
+    pub(super) delivered_after: Option<Duration>,
+    pub(super) tracker: TaskTracker,
+}
+
+/// What a proper request leads to: an answer, or an end without one.
+enum Ending {
+    Answer(Value),
+    Refusal(Refusal),
+    NotJson,
+    Broken,
+}
+
+impl From<Refusal> for Ending {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl Api {
+    pub(super) async fn answer(
+        &self,
+        request: Request<hyper::body::Incoming>,
+    ) -> Result<Response, Broken> {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(Body::new(body), LARGEST_BODY).await;
+        let arrived = Instant::now();
+        let bytes = match body {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                tracing::debug!(%problem, "request body not read");
+                return Ok(self.refuse(head.uri.path(), &Refusal::flat(413, "Payload too large")));
+            }
+        };
+        let query = Query::try_from_uri(&head.uri).map_or_else(|_| Vec::new(), |Query(all)| all);
+        let body: Result<Value, _> = serde_json::from_slice(&bytes);
+        self.ledger.record(RecordedRequest {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            query: query.clone(),
+            body: body.as_ref().map_or(Value::Null, Value::clone),
+            at: self.clock.now(),
+            arrived,
+        });
+        let allowance = match self.admit(&head.method, &head.uri, &head.headers) {
+            Ok(allowance) => allowance,
+            Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
+        };
+        let ending = match (&head.method, body) {
+            (&Method::GET, _) => self.list(&query).await,
+            (_, Ok(body)) => self.post(body, arrived).await,
+            (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
+        };
+        let mut response = match ending {
+            Ending::Answer(body) => respond(200, &body.to_string()),
+            Ending::NotJson => respond(200, "<!doctype html><title>One moment, please</title>"),
+            Ending::Refusal(refusal) => self.refuse(head.uri.path(), &refusal),
+            Ending::Broken => return Err(Broken),
+        };
+        allowance.write(response.headers_mut());
+        Ok(response)
+    }
+
+    /// The order of the checks is the order of what Kapso tells: endpoint, key, limit, number.
+    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Allowance, Refusal> {
+        let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+        let (["meta", "whatsapp", _version, number, "messages"], Method::GET | Method::POST) =
+            (path.as_slice(), method.clone())
+        else {
+            let what = format!("{method} {}", uri.path());
+            return Err(Refusal::not_emulated(&what));
+        };
+        if !self.key_fits(headers) {
+            return Err(Refusal::unauthorized());
+        }
+        let used = self.ledger.count_request();
+        let allowance = match self.requests_per_minute {
+            Some(limit) if used > limit => return Err(Refusal::rate_limited(LIMIT_WAIT)),
+            Some(limit) => Allowance {
+                limit,
+                remaining: limit - used,
+            },
+            None => Allowance {
+                limit: NOMINAL_LIMIT,
+                remaining: NOMINAL_LIMIT,
+            },
+        };
+        if *number != self.names.number.as_str() {
+            return Err(Refusal::flat(404, "Phone number not found"));
+        }
+        Ok(allowance)
+    }
+
+    fn key_fits(&self, headers: &HeaderMap) -> bool {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        text("x-api-key").or(bearer) == Some(self.key.expose_secret())
+    }
+
+    async fn list(&self, parameters: &[(String, String)]) -> Ending {
+        let query = match ListQuery::read(parameters) {
+            Ok(query) => query,
+            Err(refusal) => return refusal.into(),
+        };
+        let fault = self.faults.take_list();
+        sleep_unless_zero(self.latency).await;
+        match &fault {
+            ListFault::ServerError => return Refusal::server_error().into(),
+            ListFault::RateLimited(wait) => return Refusal::rate_limited(*wait).into(),
+            ListFault::Refuse(refusal) => return refusal.clone().into(),
+            ListFault::Reset => return Ending::Broken,
+            ListFault::Hang => return std::future::pending().await,
+            ListFault::NotJson => return Ending::NotJson,
+            ListFault::Delay(delay) => sleep(*delay).await,
+            ListFault::Pass | ListFault::MalformedElement | ListFault::RepeatedPage => {}
+        }
+        let mut page = self.ledger.page(&query);
+        if fault == ListFault::MalformedElement {
+            page.spoil();
+        }
+        if fault == ListFault::RepeatedPage {
+            page.repeat();
+        }
+        Ending::Answer(page.body())
+    }
+
+    async fn post(&self, body: Value, arrived: Instant) -> Ending {
+        match Post::read(body, &self.names) {
+            Ok(Post::Mark { message, typing }) => self.mark(&message, typing).await,
+            Ok(Post::Send(message)) => self.send(*message, arrived).await,
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    async fn mark(&self, message: &str, typing: bool) -> Ending {
+        let course = Course::from(self.faults.take_mark());
+        sleep_unless_zero(self.latency + course.delay).await;
+        let proper = Ending::Answer(json!({ "success": true }));
+        if let Some(ending) = end(course.before).await {
+            return ending;
+        }
+        if !self.ledger.mark_read(message, typing) {
+            return Refusal::meta(400, 100, "Invalid parameter: message_id").into();
+        }
+        end(course.after).await.unwrap_or(proper)
+    }
+
+    async fn send(&self, message: NewMessage, arrived: Instant) -> Ending {
+        let customer = customer_key(&message.to);
+        let course = Course::from(self.faults.take_send(&customer));
+        if let Outcome::Refused(refusal) = course.before {
+            return refusal.into();
+        }
+        if self.faults.window_is_closed(&customer) && !message.is_template() {
+            return Refusal::window_closed().into();
+        }
+        let Some(_in_flight) = self.ledger.begin_send(&message.to) else {
+            return Refusal::in_flight().into();
+        };
+        sleep_unless_zero(self.latency + course.delay).await;
+        if let Some(ending) = end(course.before).await {
+            return ending;
+        }
+        let to = message.to.clone();
+        let id = self.ledger.accept(message, "cloud_api", arrived);
+        self.deliver(&id);
+        let proper = Ending::Answer(NewMessage::answer(&to, &id));
+        end(course.after).await.unwrap_or(proper)
+    }
+
+    /// Lets the customer's phone get the message, where that happens by itself.
+    pub(super) fn deliver(&self, message: &MessageId) {
+        match self.delivered_after {
+            None => {}
+            Some(Duration::ZERO) => {
+                self.ledger.grow(message, Status::Delivered);
+            }
+            Some(delay) => {
+                let ledger = Arc::clone(&self.ledger);
+                let message = message.clone();
+                self.tracker.spawn(async move {
+                    sleep(delay).await;
+                    ledger.grow(&message, Status::Delivered);
+                });
+            }
+        }
+    }
+
+    fn refuse(&self, path: &str, refusal: &Refusal) -> Response {
+        self.ledger.note(Event::Refused {
+            path: path.to_owned(),
+            status: refusal.status,
+        });
+        let mut response = respond(refusal.status, &refusal.body.to_string());
+        let wait = refusal.retry_after.as_deref();
+        if let Some(wait) = wait.and_then(|wait| wait.parse().ok()) {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+/// What remains of the minute's requests.
+struct Allowance {
+    limit: u32,
+    remaining: u32,
+}
+
+impl Allowance {
+    fn write(&self, headers: &mut HeaderMap) {
+        headers.insert("x-ratelimit-limit", self.limit.into());
+        headers.insert("x-ratelimit-remaining", self.remaining.into());
+    }
+}
+
+/// How a request ends by a fault; none when it goes on.
+async fn end(outcome: Outcome) -> Option<Ending> {
+    match outcome {
+        Outcome::Proper => None,
+        Outcome::Refused(refusal) => Some(refusal.into()),
+        Outcome::NotJson => Some(Ending::NotJson),
+        Outcome::Reset => Some(Ending::Broken),
+        Outcome::Hang => std::future::pending().await,
+    }
+}
+
+/// A sleep of no length still waits for the timer's next millisecond.
+async fn sleep_unless_zero(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+fn respond(status: u16, body: &str) -> Response {
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let kind = if body.starts_with('<') {
+        "text/html"
+    } else {
+        "application/json"
+    };
+    let kind = header::HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,274 @@
+//! Webhook deliveries as Kapso makes them: signed, in order within a conversation, retried, then given up.
+//!
+//! Notices wait in one bounded queue; the dispatcher turns each into a parcel of its own, or collects them when
+//! buffering is on. Parcels of messages received and sent go out one after the other per conversation, unless one
+//! is stuck for too long; other events have no order (kapso.md 4.6).
+
+mod courier;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::MessageId;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::ledger::Ledger;
+use courier::{Courier, Parcel};
+
+/// Notices that wait for the dispatcher; when it is full the newest is lost, as a delivery can be.
+const QUEUE_CAPACITY: usize = 16_384;
+/// Parcels under way at once; the queue waits while there are more.
+const PARCELS_AT_ONCE: usize = 1024;
+
+/// Where events are pushed.
+#[derive(Debug, Clone)]
+pub struct WebhookTarget {
+    /// An `http://` address.
+    pub url: String,
+    /// The key of the signature.
+    pub secret: SecretString,
+    /// The names of the events wanted; all when empty.
+    pub events: Vec<String>,
+    /// Collects received messages into batches; none sends each by itself.
+    pub buffer: Option<Buffering>,
+    /// Further headers of each delivery.
+    pub headers: Vec<(String, String)>,
+    /// How patient the sender is.
+    pub timing: WebhookTiming,
+}
+
+impl WebhookTarget {
+    /// All events, one by one, with Kapso's own timing.
+    pub fn new(url: impl Into<String>, secret: impl Into<SecretString>) -> Self {
+        Self {
+            url: url.into(),
+            secret: secret.into(),
+            events: Vec::new(),
+            buffer: None,
+            headers: Vec::new(),
+            timing: WebhookTiming::default(),
+        }
+    }
+}
+
+/// When a batch is complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Buffering {
+    /// This long after its first message.
+    pub window: Duration,
+    /// Or with this many messages.
+    pub size: usize,
+}
+
+impl Default for Buffering {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(5),
+            size: 50,
+        }
+    }
+}
+
+/// The patience of webhook deliveries; the default is Kapso's.
+#[derive(Debug, Clone)]
+pub struct WebhookTiming {
+    /// An answer that takes longer is a failure.
+    pub answer: Duration,
+    /// The pauses before the second and later attempts.
+    pub retries: Vec<Duration>,
+    /// After this long a parcel no longer waits for the one before it.
+    pub overtake: Duration,
+}
+
+impl Default for WebhookTiming {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(10),
+            retries: [10, 40, 90].map(Duration::from_secs).to_vec(),
+            overtake: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One event of one conversation.
+#[derive(Debug, Clone)]
+pub(super) struct Notice {
+    pub(super) event: &'static str,
+    /// The conversation's place in the ledger.
+    pub(super) conversation: usize,
+    pub(super) conversation_id: String,
+    pub(super) message: MessageId,
+    pub(super) body: Value,
+}
+
+impl Notice {
+    fn is_received(&self) -> bool {
+        self.event == "whatsapp.message.received"
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.is_received() || self.event == "whatsapp.message.sent"
+    }
+}
+
+/// The way into the queue.
+#[derive(Debug, Clone)]
+pub(super) struct Announcer(mpsc::Sender<Notice>);
+
+impl Announcer {
+    pub(super) fn announce(&self, notice: Notice) {
+        if let Err(mpsc::error::TrySendError::Full(notice)) = self.0.try_send(notice) {
+            tracing::warn!(event = notice.event, message = %notice.message, "webhook notice lost: the queue is full");
+        }
+    }
+}
+
+/// The queue's other end, before the dispatcher runs.
+pub(super) struct Dispatcher {
+    target: WebhookTarget,
+    address: courier::Address,
+    queue: mpsc::Receiver<Notice>,
+}
+
+impl Dispatcher {
+    /// Checks the target and resolves its host.
+    pub(super) async fn new(target: WebhookTarget) -> io::Result<(Announcer, Self)> {
+        let address = courier::Address::resolve(&target.url).await?;
+        let (sender, queue) = mpsc::channel(QUEUE_CAPACITY);
+        let dispatcher = Self {
+            target,
+            address,
+            queue,
+        };
+        Ok((Announcer(sender), dispatcher))
+    }
+
+    pub(super) async fn run(
+        self,
+        ledger: Arc<Ledger>,
+        stop: CancellationToken,
+        tracker: TaskTracker,
+    ) {
+        let Self {
+            target,
+            address,
+            mut queue,
+        } = self;
+        let mut round = Round {
+            courier: Arc::new(Courier::new(target, address, ledger)),
+            stop: stop.clone(),
+            tracker,
+            under_way: Arc::new(Semaphore::new(PARCELS_AT_ONCE)),
+            last: HashMap::new(),
+            batches: HashMap::new(),
+            sequence: 0,
+        };
+        loop {
+            let due = round.next_due();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => round.send_due().await,
+                notice = queue.recv() => match notice {
+                    Some(notice) => round.take(notice).await,
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+struct Round {
+    courier: Arc<Courier>,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+    under_way: Arc<Semaphore>,
+    /// Per conversation: resolves when its last ordered parcel is done with.
+    last: HashMap<usize, oneshot::Receiver<()>>,
+    batches: HashMap<usize, Batch>,
+    sequence: u64,
+}
+
+struct Batch {
+    due: Instant,
+    first_sequence: u64,
+    notices: Vec<Notice>,
+}
+
+impl Round {
+    fn next_due(&self) -> Option<Instant> {
+        self.batches.values().map(|batch| batch.due).min()
+    }
+
+    async fn send_due(&mut self) {
+        let now = Instant::now();
+        let due = |batch: &Batch| batch.due <= now;
+        let ready: Vec<usize> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| due(batch))
+            .map(|(conversation, _)| *conversation)
+            .collect();
+        for conversation in ready {
+            self.send_batch(conversation).await;
+        }
+    }
+
+    async fn take(&mut self, notice: Notice) {
+        if !self.courier.wants(notice.event) {
+            return;
+        }
+        self.sequence += 1;
+        let Some(buffering) = self.courier.buffering().filter(|_| notice.is_received()) else {
+            let conversation = notice.is_ordered().then_some(notice.conversation);
+            let parcel = Parcel::single(notice);
+            return self.dispatch(conversation, parcel).await;
+        };
+        let conversation = notice.conversation;
+        let batch = self.batches.entry(conversation).or_insert_with(|| Batch {
+            due: Instant::now() + buffering.window,
+            first_sequence: self.sequence,
+            notices: Vec::new(),
+        });
+        batch.notices.push(notice);
+        if batch.notices.len() >= buffering.size {
+            self.send_batch(conversation).await;
+        }
+    }
+
+    async fn send_batch(&mut self, conversation: usize) {
+        let batch = self.batches.remove(&conversation);
+        if let (Some(batch), Some(buffering)) = (batch, self.courier.buffering()) {
+            let parcel = Parcel::batch(batch.notices, buffering.window, batch.first_sequence);
+            self.dispatch(Some(conversation), parcel).await;
+        }
+    }
+
+    /// Sends a parcel on its way; after the last one of `conversation` where one is named.
+    async fn dispatch(&mut self, conversation: Option<usize>, parcel: Parcel) {
+        let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else {
+            return;
+        };
+        let (done, finished) = oneshot::channel();
+        let before = conversation.and_then(|conversation| self.last.insert(conversation, finished));
+        let courier = Arc::clone(&self.courier);
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            let errand = async {
+                if let Some(before) = before {
+                    // Ended or overtaken, it is this parcel's turn.
+                    let _ = timeout(courier.overtake(), before).await;
+                }
+                courier.deliver(parcel).await;
+            };
+            stop.run_until_cancelled(errand).await;
+            drop((done, permit));
+        });
+    }
+}

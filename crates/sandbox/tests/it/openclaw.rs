@@ -1,0 +1,1 @@
+//! The scripted gateway against the recorded ones.

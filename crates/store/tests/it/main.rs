@@ -1,0 +1,10 @@
+//! The verbs of the journal, over real files.
+
+mod forget;
+mod intake;
+mod nouns;
+mod opening;
+mod outgoing;
+mod sequence;
+mod status;
+mod turns;

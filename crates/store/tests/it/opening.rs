@@ -1,0 +1,316 @@
+//! What a start finds: nothing, a journal, another process, or damage.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Result;
+use model::Clock;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use store::{OpenError, OutgoingState, Store, TurnState};
+use tempfile::TempDir;
+
+use crate::nouns::{Journal, START, chat, message, number, outgoing, wamid};
+
+/// A journal with a past, closed.
+async fn closed() -> Result<TempDir> {
+    let journal = Journal::new().await?;
+    for n in 1..=40 {
+        journal.asked(n).await?;
+    }
+    journal.store.close().await;
+    Ok(journal.dir)
+}
+
+async fn raw(dir: &Path) -> Result<SqliteConnection> {
+    Ok(SqliteConnectOptions::new()
+        .filename(dir.join("state.db"))
+        .create_if_missing(true)
+        .connect()
+        .await?)
+}
+
+async fn open(dir: &Path) -> Result<Store, OpenError> {
+    Store::open(dir, Clock::standing_at(START)).await
+}
+
+/// What a start says to a `state.db` that cannot be read, after making sure that it left the file as it was.
+async fn complaint(dir: &Path) -> Result<String> {
+    let before = fs::read(dir.join("state.db"))?;
+    match open(dir).await {
+        Err(error @ OpenError::Unreadable { .. }) => {
+            anyhow::ensure!(
+                fs::read(dir.join("state.db"))? == before,
+                "the file was changed"
+            );
+            Ok(error.to_string())
+        }
+        other => anyhow::bail!("{other:?}"),
+    }
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+#[tokio::test]
+async fn a_new_journal_says_so_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert!(store.is_new());
+    store.close().await;
+    assert!(!open(dir.path()).await.unwrap().is_new());
+}
+
+#[tokio::test]
+async fn directory_and_files_are_for_their_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("deep/state");
+    let store = open(&state).await.unwrap();
+    store.accept(&[message(1, 1)], None).await.unwrap();
+    assert_eq!(mode(&state).unwrap(), 0o700);
+    let mut names = Vec::new();
+    for file in fs::read_dir(&state).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(mode(&file.path()).unwrap(), 0o600, "{file:?}");
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["lock", "state.db", "state.db-shm", "state.db-wal"]);
+    store.close().await;
+
+    fs::set_permissions(state.join("state.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = open(&state).await.unwrap();
+    assert_eq!(mode(&state.join("state.db")).unwrap(), 0o600);
+}
+
+#[tokio::test]
+async fn p16_a_second_process_is_refused_and_told_of_the_first() {
+    let journal = Journal::new().await.unwrap();
+    journal.store.accept(&[message(1, 1)], None).await.unwrap();
+    let error = open(journal.dir.path()).await.unwrap_err();
+    let lock = journal.dir.path().join("lock");
+    assert!(
+        matches!(&error, OpenError::Locked { pid, path } if *pid == Some(std::process::id()) && *path == lock)
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!("(pid {})", std::process::id()))
+            && text.contains("stop that one first"),
+        "{text}"
+    );
+
+    // The one that was refused has taken nothing away.
+    assert!(open(journal.dir.path()).await.is_err());
+    assert_eq!(journal.rows(1).await.unwrap().len(), 1);
+    let kept = journal.store.clone();
+    journal.store.close().await;
+    assert!(kept.received(&chat(1), 10).await.is_err());
+    assert!(open(journal.dir.path()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lock_file_without_its_process_is_no_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("lock"),
+        "4194304999\nleft by a process that was killed\n",
+    )
+    .unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(
+        fs::read_to_string(dir.path().join("lock")).unwrap(),
+        format!("{}\n", std::process::id())
+    );
+    drop(store);
+}
+
+#[tokio::test]
+async fn p8_an_empty_journal_file_is_damage_and_no_beginning() {
+    let dir = closed().await.unwrap();
+    fs::write(dir.path().join("state.db"), "").unwrap();
+    let text = complaint(dir.path()).await.unwrap();
+    assert!(
+        text.contains("it is empty") && text.contains("state.db") && text.contains("move it away"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn p8_garbage_is_damage() {
+    let dir = closed().await.unwrap();
+    for garbage in [&b"{}"[..], &[0; 8192], &[0xa5; 100_000]] {
+        fs::write(dir.path().join("state.db"), garbage).unwrap();
+        let text = complaint(dir.path()).await.unwrap();
+        assert!(
+            text.contains("not a database") || text.contains("not this program's journal"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn p8_a_journal_cut_off_anywhere_is_damage() {
+    let dir = closed().await.unwrap();
+    let path = dir.path().join("state.db");
+    let whole = fs::read(&path).unwrap();
+    assert!(whole.len() > 40_000, "several pages of each kind");
+    for length in [
+        1,
+        15,
+        16,
+        99,
+        100,
+        512,
+        4095,
+        4096,
+        8192,
+        whole.len() / 2,
+        whole.len() - 4096,
+        whole.len() - 1,
+    ] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let text = complaint(dir.path()).await.unwrap();
+        assert!(
+            text.contains("damaged") || text.contains("not a database"),
+            "{length}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn p8_a_page_overwritten_is_found_at_the_start() {
+    let dir = closed().await.unwrap();
+    let path = dir.path().join("state.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let pages = bytes.len() / 4096;
+    let mut found = 0;
+    for page in 1..pages {
+        let whole = bytes[page * 4096..(page + 1) * 4096].to_vec();
+        bytes[page * 4096..(page + 1) * 4096].fill(0x5a);
+        fs::write(&path, &bytes).unwrap();
+        found += usize::from(complaint(dir.path()).await.is_ok());
+        bytes[page * 4096..(page + 1) * 4096].copy_from_slice(&whole);
+    }
+    assert_eq!(found, pages - 1);
+    fs::write(&path, &bytes).unwrap();
+    assert!(open(dir.path()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut other = raw(dir.path()).await.unwrap();
+    sqlx::query("CREATE TABLE message (id INTEGER)")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    other.close().await.unwrap();
+    let text = complaint(dir.path()).await.unwrap();
+    assert!(text.contains("not this program's journal"), "{text}");
+}
+
+#[tokio::test]
+async fn a_journal_of_a_newer_version_is_left_alone() {
+    let dir = closed().await.unwrap();
+    let mut newer = raw(dir.path()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'later', TRUE, x'00', 0)",
+    )
+    .execute(&mut newer)
+    .await
+    .unwrap();
+    newer.close().await.unwrap();
+    let error = open(dir.path()).await.unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Newer { version: 9999, .. }),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn a_start_that_was_cut_short_leaves_nothing_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("state.db.new"), "half a draft").unwrap();
+    fs::write(dir.path().join("state.db.new-journal"), "half a journal").unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert!(store.is_new());
+    store.accept(&[message(1, 1)], None).await.unwrap();
+    assert!(!dir.path().join("state.db.new").exists());
+}
+
+#[tokio::test]
+async fn a_journal_that_was_moved_away_is_begun_anew_without_its_old_log() {
+    let journal = Journal::new().await.unwrap();
+    journal
+        .store
+        .accept(&[message(1, 1)], Some((&number(), START)))
+        .await
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(
+        journal.dir.path().join("state.db-wal"),
+        dir.path().join("state.db-wal"),
+    )
+    .unwrap();
+    let store = open(dir.path()).await.unwrap();
+    assert!(store.is_new());
+    assert_eq!(store.listed_to(&number()).await.unwrap(), None);
+    assert!(store.chats_with_work().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = open(&file.join("state")).await.unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Io { .. }) && error.to_string().contains("file/state"),
+        "{error}"
+    );
+}
+
+/// Every release leaves a journal here as it wrote it; each of them has to open with its rows.
+#[tokio::test]
+async fn a_journal_of_schema_1_opens_with_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut old = raw(dir.path()).await.unwrap();
+    let rows = include_str!("../data/journal-0001.sql");
+    sqlx::raw_sql(AssertSqlSafe(rows))
+        .execute(&mut old)
+        .await
+        .unwrap();
+    old.close().await.unwrap();
+
+    let store = open(dir.path()).await.unwrap();
+    assert!(!store.is_new());
+    assert_eq!(store.listed_to(&number()).await.unwrap(), Some(START));
+    assert_eq!(
+        store
+            .accept(&[message(1, 1), message(2, 1)], None)
+            .await
+            .unwrap()
+            .duplicates,
+        2
+    );
+    let turn = store.open_turn(&chat(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (turn.state, turn.attempts, turn.said, turn.boot.as_deref()),
+        (TurnState::Asked, 1, 1, Some("boot-1"))
+    );
+    assert_eq!(store.received(&chat(2), 10).await.unwrap().len(), 1);
+    let head = store.next_outgoing(&chat(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (head.state, head.outgoing),
+        (OutgoingState::Unknown, outgoing(1, "first part"))
+    );
+    assert_eq!(
+        store.first_unclaimed(&[wamid("wamid.out")]).await.unwrap(),
+        None
+    );
+    assert_eq!(store.events().await.unwrap().len(), 1);
+}

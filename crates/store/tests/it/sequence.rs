@@ -1,0 +1,330 @@
+//! Any sequence of verbs, with a restart or a kill at any point, loses nothing that a verb promised.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use proptest::prelude::*;
+use store::{OutgoingState, Settled, TurnId};
+
+use crate::nouns::{Journal, START, chat, message, outgoing, parts, turn, wamid};
+
+const CHATS: u32 = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Accept { n: u32, id: u32 },
+    Begin { n: u32 },
+    Ask { n: u32 },
+    Say { n: u32 },
+    Settle { n: u32, answers: u32 },
+    Refuse { n: u32 },
+    Enqueue { n: u32 },
+    Send { n: u32, end: End },
+    Kill,
+    Restart,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Sent,
+    Lost,
+    Again,
+    Failed,
+    Open,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let n = 0..CHATS;
+    let end = prop_oneof![
+        Just(End::Sent),
+        Just(End::Lost),
+        Just(End::Again),
+        Just(End::Failed),
+        Just(End::Open)
+    ];
+    let step = prop_oneof![
+        4 => (n.clone(), 0..12u32).prop_map(|(n, id)| Step::Accept { n, id }),
+        3 => n.clone().prop_map(|n| Step::Begin { n }),
+        2 => n.clone().prop_map(|n| Step::Ask { n }),
+        2 => n.clone().prop_map(|n| Step::Say { n }),
+        3 => (n.clone(), 0..3u32).prop_map(|(n, answers)| Step::Settle { n, answers }),
+        1 => n.clone().prop_map(|n| Step::Refuse { n }),
+        1 => n.clone().prop_map(|n| Step::Enqueue { n }),
+        4 => (n, end).prop_map(|(n, end)| Step::Send { n, end }),
+        1 => Just(Step::Kill),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// What one chat must look like, kept in memory as the verbs promise it.
+#[derive(Debug, Default)]
+struct Expected {
+    known: Vec<u32>,
+    waiting: Vec<u32>,
+    /// The open turn, how often it was asked, and how many parts were said.
+    turn: Option<(TurnId, u32, u32)>,
+    /// What waits to be sent, in order.
+    queue: Vec<(String, OutgoingState)>,
+}
+
+struct World {
+    journal: Journal,
+    chats: BTreeMap<u32, Expected>,
+    texts: u32,
+}
+
+impl World {
+    async fn take(mut self, step: &Step) -> Result<Self> {
+        match *step {
+            Step::Kill => self.journal = self.journal.killed().await?,
+            Step::Restart => self.journal = self.journal.restarted().await?,
+            Step::Accept { n, id } => self.accept(n, id).await?,
+            Step::Begin { n } => self.begin(n).await?,
+            Step::Ask { n } => self.ask(n).await?,
+            Step::Say { n } => self.say(n).await?,
+            Step::Settle { n, answers } => self.settle(n, answers).await?,
+            Step::Refuse { n } => self.refuse(n).await?,
+            Step::Enqueue { n } => {
+                let text = self.text();
+                self.journal.store.enqueue(&outgoing(n, &text)).await?;
+                self.chat(n).queue.push((text, OutgoingState::Queued));
+            }
+            Step::Send { n, end } => self.send(n, end).await?,
+        }
+        Ok(self)
+    }
+
+    fn chat(&mut self, n: u32) -> &mut Expected {
+        self.chats.entry(n).or_default()
+    }
+
+    fn text(&mut self) -> String {
+        self.texts += 1;
+        format!("text {}", self.texts)
+    }
+
+    async fn accept(&mut self, n: u32, id: u32) -> Result<()> {
+        let accepted = self.journal.store.accept(&[message(n, id)], None).await?;
+        let chat = self.chat(n);
+        let new = !chat.known.contains(&id);
+        ensure!((accepted.new == 1) == new, "{accepted:?}");
+        if new {
+            chat.known.push(id);
+            chat.waiting.push(id);
+            chat.waiting.sort_unstable();
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, n: u32) -> Result<()> {
+        let rows = self.journal.rows(n).await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let begun = self.journal.store.begin_turn(&turn(n)?, &ids).await;
+        let chat = self.chat(n);
+        ensure!(begun.is_ok() == chat.turn.is_none(), "{begun:?}");
+        if let Ok(id) = begun {
+            chat.turn = Some((id, 0, 0));
+            chat.waiting.clear();
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, n: u32) -> Result<()> {
+        if let Some((id, asks, said)) = self.chat(n).turn {
+            self.journal.store.asking(id, "boot", None).await?;
+            self.chat(n).turn = Some((id, asks + 1, said));
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, n: u32) -> Result<()> {
+        let Some((id, asks, said)) = self.chat(n).turn else {
+            return Ok(());
+        };
+        let text = self.text();
+        let done = self.journal.store.say(id, said, &parts(n, &[&text])).await;
+        ensure!(done.is_ok() == (asks > 0), "{done:?}");
+        if done.is_ok() {
+            self.chat(n).turn = Some((id, asks, said + 1));
+            self.chat(n).queue.push((text, OutgoingState::Queued));
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, n: u32, answers: u32) -> Result<()> {
+        let Some((id, ..)) = self.chat(n).turn.take() else {
+            return Ok(());
+        };
+        let texts: Vec<String> = (0..answers).map(|_| self.text()).collect();
+        let answer: Vec<_> = texts.iter().map(|text| outgoing(n, text)).collect();
+        let outcome = if answers == 0 {
+            Settled::Silent
+        } else {
+            Settled::Answered
+        };
+        self.journal
+            .store
+            .settle(id, outcome.clone(), &answer)
+            .await?;
+        ensure!(
+            self.journal
+                .store
+                .settle(id, outcome, &answer)
+                .await
+                .is_err(),
+            "settled twice"
+        );
+        self.chat(n)
+            .queue
+            .extend(texts.into_iter().map(|text| (text, OutgoingState::Queued)));
+        Ok(())
+    }
+
+    async fn refuse(&mut self, n: u32) -> Result<()> {
+        let rows = self.journal.store.received(&chat(n), 1).await?;
+        if let Some(row) = rows.first() {
+            self.journal
+                .store
+                .refuse(row.id, "not_allowed", None)
+                .await?;
+            self.chat(n).waiting.remove(0);
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, n: u32, end: End) -> Result<()> {
+        let Some(row) = self.journal.head(n).await? else {
+            return Ok(());
+        };
+        let store = &self.journal.store;
+        match row.state {
+            OutgoingState::Queued => store.sending(row.id).await?,
+            OutgoingState::Sending | OutgoingState::Unknown => {}
+            OutgoingState::Sent | OutgoingState::Failed => anyhow::bail!("{row:?} is no head"),
+        }
+        let state = match end {
+            End::Sent => {
+                store
+                    .sent(row.id, &wamid(&format!("wamid.out.{}", row.id)))
+                    .await?;
+                OutgoingState::Sent
+            }
+            End::Failed => {
+                store.failed(row.id, "refused").await?;
+                OutgoingState::Failed
+            }
+            End::Again => {
+                store.retry_at(row.id, START, "busy").await?;
+                OutgoingState::Queued
+            }
+            End::Lost if row.state != OutgoingState::Unknown => {
+                store.unknown(row.id, "reset").await?;
+                OutgoingState::Unknown
+            }
+            End::Lost => OutgoingState::Unknown,
+            End::Open if row.state == OutgoingState::Unknown => OutgoingState::Unknown,
+            End::Open => OutgoingState::Sending,
+        };
+        let queue = &mut self.chat(n).queue;
+        match state {
+            OutgoingState::Sent | OutgoingState::Failed => {
+                queue.remove(0);
+            }
+            OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Unknown => {
+                queue[0].1 = state;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the journal with what its verbs promised.
+    async fn check(&self) -> Result<()> {
+        for (n, expected) in &self.chats {
+            let rows = self.journal.rows(*n).await?;
+            let waiting: Vec<String> = rows.iter().map(|row| row.inbound.id.to_string()).collect();
+            let promised: Vec<String> = expected
+                .waiting
+                .iter()
+                .map(|id| format!("wamid.{n}.{id}"))
+                .collect();
+            ensure!(
+                waiting == promised,
+                "chat {n} has {waiting:?} waiting instead of {promised:?}"
+            );
+            let open = self.journal.store.open_turn(&chat(*n)).await?;
+            let open = open.map(|turn| (turn.id, turn.attempts, turn.said));
+            ensure!(
+                open == expected.turn,
+                "chat {n} has the turn {open:?} instead of {:?}",
+                expected.turn
+            );
+            let head = self.journal.head(*n).await?;
+            let head = head.map(|row| (row.outgoing.body.text().to_owned(), row.state));
+            ensure!(
+                head.as_ref() == expected.queue.first(),
+                "chat {n} has {head:?} before {:?}",
+                expected.queue
+            );
+        }
+        Ok(())
+    }
+
+    /// Sends what is left: every text that was promised and not sent or given up, once, in order.
+    async fn finish(self) -> Result<()> {
+        for (n, expected) in &self.chats {
+            if let Some((_, OutgoingState::Sending | OutgoingState::Unknown)) =
+                expected.queue.first()
+            {
+                let head = self
+                    .journal
+                    .head(*n)
+                    .await?
+                    .context("a message under way is a head")?;
+                self.journal
+                    .store
+                    .retry_at(head.id, START, "not in the list")
+                    .await?;
+            }
+            let promised: Vec<&String> = expected.queue.iter().map(|(text, _)| text).collect();
+            let sent = self.journal.drain(*n).await?;
+            ensure!(
+                sent.iter().eq(promised.iter().copied()),
+                "chat {n} sent {sent:?} instead of {promised:?}"
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn live(steps: Vec<Step>) -> Result<()> {
+    let mut world = World {
+        journal: Journal::new().await?,
+        chats: BTreeMap::new(),
+        texts: 0,
+    };
+    for step in &steps {
+        world = world
+            .take(step)
+            .await
+            .with_context(|| format!("{step:?}"))?;
+        world
+            .check()
+            .await
+            .with_context(|| format!("after {step:?}"))?;
+    }
+    world.journal = world.journal.killed().await?;
+    world.check().await.context("after the last kill")?;
+    world.finish().await
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_verbs_and_kills_keeps_every_promise(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let lived = runtime.block_on(live(steps));
+        prop_assert!(lived.is_ok(), "{:?}", lived);
+    }
+}
