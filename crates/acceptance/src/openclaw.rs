@@ -16,7 +16,7 @@ use crate::install::{Installed, path_with};
 use crate::process::Group;
 
 /// The longest a gateway may take to get ready: 6 to 10 s when the machine is its own, more when it is shared.
-const READY: Duration = Duration::from_secs(120);
+const READY: Duration = Duration::from_secs(180);
 
 /// The pause between two looks at whether it is ready.
 const LOOK: Duration = Duration::from_millis(250);
@@ -46,7 +46,7 @@ impl Gateway {
             let part = folder.join(part);
             fs::create_dir_all(&part).with_context(|| format!("{} cannot be made", part.display()))?;
         }
-        let configuration = configuration(&folder.join("workspace"), model);
+        let configuration = configuration(folder, model);
         fs::write(folder.join("openclaw.json"), configuration.to_string())?;
         Ok(Self { installed, folder: folder.to_owned(), port: free_port()?, running: None })
     }
@@ -81,7 +81,8 @@ impl Gateway {
             .env("OPENCLAW_STATE_DIR", self.folder.join("state"))
             .env("OPENCLAW_CONFIG_PATH", self.folder.join("openclaw.json"))
             .env("OPENCLAW_DISABLE_BONJOUR", "1")
-            .env("OPENCLAW_NO_AUTO_UPDATE", "1");
+            .env("OPENCLAW_NO_AUTO_UPDATE", "1")
+            .env("NO_COLOR", "1");
         let group = self.running.insert(Group::start("gateway", command, &self.log())?);
         let deadline = Instant::now() + READY;
         while !is_ready(self.port).await {
@@ -115,7 +116,7 @@ impl Gateway {
     }
 }
 
-fn configuration(workspace: &Path, model: &str) -> Value {
+fn configuration(folder: &Path, model: &str) -> Value {
     let scripted = json!({
         "id": "scripted",
         "name": "scripted",
@@ -129,9 +130,10 @@ fn configuration(workspace: &Path, model: &str) -> Value {
         "gateway": { "mode": "local", "bind": "loopback", "auth": { "mode": "token", "token": TOKEN } },
         "agents": { "defaults": {
             "model": { "primary": "scripted/scripted" },
-            "workspace": workspace,
+            "workspace": folder.join("workspace"),
             "skipBootstrap": true,
         } },
+        "logging": { "file": folder.join("openclaw.log") },
         "models": { "mode": "merge", "providers": { "scripted": {
             "baseUrl": model,
             "apiKey": "x",

@@ -9,6 +9,9 @@ use crate::release::Pairing;
 /// Lines of each log that a failure shows.
 const TAIL: usize = 40;
 
+/// Characters of a logged line that are shown; gateways log whole requests.
+const WIDTH: usize = 300;
+
 /// How a scenario, or the setting up of its world, went.
 #[derive(Debug)]
 pub struct Outcome {
@@ -50,7 +53,7 @@ pub fn logs(logs: &[PathBuf]) {
     for log in logs {
         line(&format!("     ... the end of {}:", log.display()));
         match tail(log, TAIL) {
-            Ok(text) => text.lines().for_each(|text| line(&format!("     | {text}"))),
+            Ok(text) => text.lines().for_each(|text| line(&format!("     | {text:.WIDTH$}"))),
             Err(failure) => line(&format!("     {failure:#}")),
         }
     }

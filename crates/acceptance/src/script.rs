@@ -8,6 +8,7 @@ mod rule;
 mod wire;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,8 +32,8 @@ use self::wire::Answer;
 /// The largest request that is read: the gateway's own prompts are some 100 kB.
 const LARGEST_REQUEST: usize = 32 << 20;
 
-/// A request of the gateway to the model.
-#[derive(Debug, Clone)]
+/// A request of the gateway to the model. Its `Debug` form leaves the messages out: they are some 100 kB.
+#[derive(Clone)]
 pub struct Ask {
     /// What was read from its messages; none when no customer's message is among them.
     pub question: Option<Question>,
@@ -42,6 +43,12 @@ pub struct Ask {
     pub messages: Value,
     /// When it came.
     pub at: Instant,
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("question", &self.question).field("tools", &self.tools.len()).finish_non_exhaustive()
+    }
 }
 
 impl Ask {

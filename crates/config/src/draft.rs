@@ -2,7 +2,7 @@
 
 use crate::environment::Environment;
 use crate::key::{Key, Preset};
-use crate::problem::{Origin, Problem, Wrong};
+use crate::problem::{ConfigError, Origin, Problem, Wrong};
 use crate::raw::{Raw, Value, Written};
 
 /// A configuration in the making.
@@ -73,8 +73,12 @@ impl<'a> Draft<'a> {
         });
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    /// What was made, if nothing was wrong.
+    pub(crate) fn finish<T>(self, made: Option<T>) -> Result<T, ConfigError> {
+        match made {
+            Some(made) if self.problems.is_empty() => Ok(made),
+            Some(_) | None => Err(ConfigError::new(self.problems)),
+        }
     }
 
     fn missing(&mut self, key: &Key) {

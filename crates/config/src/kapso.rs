@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
-use crate::problem::{Problem, Wrong};
+use crate::problem::Wrong;
 use crate::read;
 use crate::show::Shown;
 
@@ -64,29 +64,13 @@ impl Kapso {
                 Wrong::new(invalid.to_string(), remedy)
             })
         });
-        let base_url = draft.get(&BASE_URL, read::url(&["https", "http"]));
-        let platform_url = draft.get(&PLATFORM_URL, read::url(&["https", "http"]));
+        let base_url = draft.get(&BASE_URL, read::key_url);
+        let platform_url = draft.get(&PLATFORM_URL, read::key_url);
         Some(Self {
             api_key: api_key?,
             phone_number_id: phone_number_id?,
             base_url: base_url?,
             platform_url: platform_url?,
-        })
-    }
-
-    pub(crate) fn warning(&self) -> Option<Problem> {
-        let both = [
-            (&BASE_URL, &self.base_url),
-            (&PLATFORM_URL, &self.platform_url),
-        ];
-        let (key, _) = both
-            .into_iter()
-            .find(|(_, url)| read::leaves_host_in_clear(url))?;
-        Some(Problem {
-            key: key.path.to_owned(),
-            origin: None,
-            what: "sends the API key over the network unencrypted".to_owned(),
-            remedy: "write an https address".to_owned(),
         })
     }
 

@@ -85,11 +85,7 @@ impl Config {
         let (raw, problems) = Raw::gather(file, environment);
         let mut draft = Draft::new(&raw, environment, problems);
         let config = Self::check(&mut draft);
-        let problems = draft.into_problems();
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            Some(_) | None => Err(ConfigError::new(problems)),
-        }
+        draft.finish(config)
     }
 
     fn check(draft: &mut Draft<'_>) -> Option<Self> {
@@ -122,7 +118,6 @@ impl Config {
     fn warn(&self, raw: &Raw) -> Vec<Problem> {
         [
             raw.exposed_secrets(),
-            self.kapso.warning(),
             self.gateway.warning(),
             self.security.warning(),
         ]

@@ -1,6 +1,5 @@
 //! How each type of value is read, from the file and from the environment alike.
 
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -160,16 +159,25 @@ pub(crate) fn url(schemes: &'static [&'static str]) -> impl FnOnce(&Value) -> Re
     }
 }
 
+/// An address to which the API key is sent: encrypted, unless it stays on this host.
+pub(crate) fn key_url(value: &Value) -> Result<Url, Wrong> {
+    let url = url(&["https", "http"])(value)?;
+    if leaves_host_in_clear(&url) {
+        let what = "would send the API key over the network unencrypted";
+        return Err(Wrong::new(what, "write an https address"));
+    }
+    Ok(url)
+}
+
 /// Whether what is sent to this address in clear text leaves the host.
 pub(crate) fn leaves_host_in_clear(url: &Url) -> bool {
-    let clear = matches!(url.scheme(), "http" | "ws");
     let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => IpAddr::from(ip).to_canonical().is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     };
-    clear && !loopback
+    matches!(url.scheme(), "http" | "ws") && !loopback
 }
 
 /// What was written, for a message.

@@ -1,9 +1,12 @@
 //! `[state]`: what is kept on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::draft::Draft;
+use crate::environment::Environment;
 use crate::key::{Key, Preset};
+use crate::problem::ConfigError;
+use crate::raw::Raw;
 use crate::read;
 use crate::show::Shown;
 
@@ -22,6 +25,25 @@ pub struct State {
 }
 
 impl State {
+    /// Reads this section alone, as [`crate::Config::load`] would: asking a running bridge needs no account.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with what is wrong with it, and with names that are not known.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_with(file, &Environment::of_process())
+    }
+
+    /// Reads this section with an environment that is given.
+    ///
+    /// # Errors
+    /// As [`State::load`].
+    pub fn load_with(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let (raw, problems) = Raw::gather(file, environment);
+        let mut draft = Draft::new(&raw, environment, problems);
+        let state = Self::check(&mut draft);
+        draft.finish(state)
+    }
+
     pub(crate) fn check(draft: &mut Draft<'_>) -> Option<Self> {
         let environment = draft.environment();
         Some(Self {

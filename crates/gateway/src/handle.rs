@@ -70,7 +70,7 @@ impl Default for Timing {
             request: Duration::from_secs(30),
             silence: Duration::from_secs(60),
             backoff_first: Duration::from_millis(500),
-            backoff_cap: Duration::from_secs(30),
+            backoff_cap: Duration::from_secs(10),
             refused: Duration::from_secs(30),
             leave: Duration::from_secs(10),
         }

@@ -3,12 +3,14 @@
 //! Only the response with the id of our `connect` decides, and only its `ok`; events may come in between. The bridge
 //! asks for the least scopes, sends no `Origin`, and signs the challenge with its device key (openclaw.md 2 and 6).
 
+mod connect;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use model::{Clock, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -17,7 +19,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use crate::device::DeviceKey;
+use self::connect::{Connect, READ, WRITE};
+pub(crate) use self::connect::{Credentials, Signed};
 use crate::frames::{self, Frame, WireError, loose};
 use crate::handle::Timing;
 use crate::hello::{Challenged, Hello, HelloOk};
@@ -32,37 +35,9 @@ const MAX_INBOUND: usize = 32 << 20;
 /// Bytes read at a time. Most frames are smaller, and the memory is held for as long as the connection.
 const READ_BUFFER: usize = 16 << 10;
 
-const CLIENT_ID: &str = "gateway-client";
-const CLIENT_MODE: &str = "backend";
-const CLIENT_NAME: &str = "kapso-whatsapp";
-const ROLE: &str = "operator";
-const READ: &str = "operator.read";
-const WRITE: &str = "operator.write";
+const CONNECT_ID: &str = "connect";
 /// The scope that includes all others.
 const ADMIN: &str = "operator.admin";
-const CONNECT_ID: &str = "connect";
-
-/// Which text is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signed {
-    /// With platform and device family: 2026.3.13 and newer.
-    V3,
-    /// Without: older releases.
-    V2,
-}
-
-/// What a connection is opened with.
-#[derive(Debug)]
-pub(crate) struct Credentials<'a> {
-    /// The key that signs.
-    pub(crate) device: &'a DeviceKey,
-    /// The shared token, else the stored device token.
-    pub(crate) token: Option<SecretString>,
-    /// Whether `token` is the stored device token.
-    pub(crate) stored: bool,
-    /// Which text is signed.
-    pub(crate) signed: Signed,
-}
 
 /// An accepted connection.
 #[derive(Debug)]
@@ -120,7 +95,8 @@ async fn dial(url: &GatewayUrl) -> Result<Socket, Refusal> {
         .map_err(|error| not_dialled(&error))?;
     // Frames are small and answers are waited for: no delay for batching.
     let no_delay = true;
-    let (socket, _) = connect_async_with_config(request, Some(config), no_delay)
+    // On the heap: TLS makes this future large, and it is gone before the connection is used.
+    let (socket, _) = Box::pin(connect_async_with_config(request, Some(config), no_delay))
         .await
         .map_err(|error| not_dialled(&error))?;
     Ok(socket)
@@ -308,153 +284,4 @@ fn not_dialled(error: &WsError) -> Refusal {
 /// What a broken socket means.
 pub(crate) fn broken(error: &WsError) -> Refusal {
     Refusal::new(Reason::Closed { code: None }, "BROKEN", error.to_string())
-}
-
-/// Parameters of `connect`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Connect<'a> {
-    min_protocol: u32,
-    max_protocol: u32,
-    client: Client,
-    role: &'static str,
-    scopes: [&'static str; 2],
-    caps: [&'static str; 0],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth: Option<ConnectAuth<'a>>,
-    device: Proof<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Client {
-    id: &'static str,
-    display_name: &'static str,
-    version: &'static str,
-    platform: &'static str,
-    mode: &'static str,
-}
-
-/// Either token goes here: the gateway accepts a device token as `auth.token`, and releases before 2026.3 know no
-/// other place for it.
-#[derive(Serialize)]
-struct ConnectAuth<'a> {
-    token: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Proof<'a> {
-    id: &'a str,
-    public_key: String,
-    signature: String,
-    signed_at: i64,
-    nonce: &'a str,
-}
-
-impl<'a> Connect<'a> {
-    fn new(credentials: &'a Credentials<'_>, nonce: &'a str, signed_at: Timestamp) -> Self {
-        let device = credentials.device;
-        let token = credentials.token.as_ref().map(ExposeSecret::expose_secret);
-        let client = Client {
-            id: CLIENT_ID,
-            display_name: CLIENT_NAME,
-            version: env!("CARGO_PKG_VERSION"),
-            platform: std::env::consts::OS,
-            mode: CLIENT_MODE,
-        };
-        let payload = payload(
-            credentials.signed,
-            device.id(),
-            signed_at,
-            token,
-            nonce,
-            client.platform,
-        );
-        Self {
-            min_protocol: OLDEST_PROTOCOL,
-            max_protocol: NEWEST_PROTOCOL,
-            client,
-            role: ROLE,
-            scopes: [READ, WRITE],
-            caps: [],
-            auth: token.map(|token| ConnectAuth { token }),
-            device: Proof {
-                id: device.id(),
-                public_key: device.public_key(),
-                signature: device.sign(&payload),
-                signed_at: signed_at.as_millis(),
-                nonce,
-            },
-        }
-    }
-}
-
-/// The text that is signed. The device family is not sent, so it is empty here.
-fn payload(
-    signed: Signed,
-    device: &str,
-    signed_at: Timestamp,
-    token: Option<&str>,
-    nonce: &str,
-    platform: &str,
-) -> String {
-    let (token, signed_at) = (token.unwrap_or_default(), signed_at.as_millis());
-    let common = format!(
-        "{device}|{CLIENT_ID}|{CLIENT_MODE}|{ROLE}|{READ},{WRITE}|{signed_at}|{token}|{nonce}"
-    );
-    match signed {
-        Signed::V3 => format!("v3|{common}|{}|", platform.trim().to_ascii_lowercase()),
-        Signed::V2 => format!("v2|{common}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    fn vector() -> Value {
-        serde_json::from_str(include_str!("../tests/data/device-auth-test-vector.json")).unwrap()
-    }
-
-    #[test]
-    fn g7_signature_equals_the_one_a_real_gateway_accepted() {
-        let vector = vector();
-        let text = |field: &str| vector[field].as_str().unwrap().to_owned();
-        let param = |field: &str| vector["params"][field].as_str().unwrap().to_owned();
-        let seed: [u8; 32] = hex::decode(text("seedHex")).unwrap().try_into().unwrap();
-        let device = DeviceKey::from_seed(&seed);
-        assert_eq!(device.id(), text("deviceId"));
-        assert_eq!(device.public_key(), text("publicKeyBase64Url"));
-        let signed_at = Timestamp::from_millis(vector["params"]["signedAtMs"].as_i64().unwrap());
-        let token = param("token");
-        let payload = payload(
-            Signed::V3,
-            device.id(),
-            signed_at,
-            Some(&token),
-            &param("nonce"),
-            &param("platform"),
-        );
-        assert_eq!(payload, text("payload"));
-        assert_eq!(device.sign(&payload), text("signatureBase64Url"));
-    }
-
-    #[test]
-    fn the_old_payload_ends_with_the_nonce() {
-        let old = payload(
-            Signed::V2,
-            "d",
-            Timestamp::from_millis(7),
-            None,
-            "n",
-            "linux",
-        );
-        assert_eq!(
-            old,
-            "v2|d|gateway-client|backend|operator|operator.read,operator.write|7||n"
-        );
-    }
 }

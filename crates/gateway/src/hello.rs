@@ -31,7 +31,7 @@ pub struct Hello {
     pub tick: Duration,
     /// The largest frame that the gateway accepts, in bytes.
     pub max_payload: usize,
-    /// Limits for attachments, where the release names them (2026.9.6).
+    /// Limits for attachments, where the release names them (2026.8.1 and newer).
     pub attachments: Option<Attachments>,
     /// The methods that the gateway offers to this connection.
     pub methods: Vec<String>,

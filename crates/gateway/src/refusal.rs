@@ -18,6 +18,8 @@ pub(crate) const CLOSE_RESTART: u16 = 1012;
 /// Close code of a gateway that is not ready yet.
 const CLOSE_STARTING: u16 = 1013;
 
+/// The shortest wait that a gateway's `retryAfterMs` can ask for: zero would be a busy loop.
+const SHORTEST_RETRY_AFTER: Duration = Duration::from_millis(100);
 /// The longest wait that a gateway's `retryAfterMs` can ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
@@ -149,7 +151,7 @@ impl Refusal {
     pub(crate) fn retry(&self) -> Retry {
         let asked = |wait: &Option<Duration>, otherwise| {
             wait.map_or(otherwise, |wait| {
-                Retry::After(wait.min(LONGEST_RETRY_AFTER))
+                Retry::After(wait.clamp(SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER))
             })
         };
         match &self.reason {
@@ -340,6 +342,98 @@ impl fmt::Display for Reason {
             Self::Closed { .. } => f.write_str("the connection ended"),
             Self::Silent => f.write_str("nothing was heard from the gateway"),
             Self::Other => f.write_str("the gateway refuses the connection"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_codes_say_how_soon_to_come_back() {
+        let closed = |code, text| Refusal::from_close(code, text);
+        for code in [1000, 1001, 1006, 1008, 1009, 1011, 4000] {
+            let refusal = closed(code, "");
+            assert_eq!(refusal.reason, Reason::Closed { code: Some(code) });
+            assert_eq!(
+                (refusal.retry(), refusal.is_restart()),
+                (Retry::Soon, false)
+            );
+        }
+        let restart = closed(1012, "service restart");
+        assert_eq!((restart.retry(), restart.is_restart()), (Retry::Soon, true));
+        let starting = closed(1013, "gateway starting");
+        assert_eq!(
+            (&starting.reason, starting.retry()),
+            (&Reason::Starting { retry_after: None }, Retry::Soon)
+        );
+    }
+
+    #[test]
+    fn before_the_hello_a_close_text_counts() {
+        let early = |code, text, stored| Refusal::from_early_close(code, text, stored).reason;
+        assert_eq!(
+            early(1002, "protocol mismatch", false),
+            Reason::ProtocolMismatch { theirs: None }
+        );
+        let unauthorized = "unauthorized: gateway token mismatch (provide gateway auth token)";
+        assert_eq!(early(1008, unauthorized, false), Reason::WrongToken);
+        assert_eq!(early(1008, unauthorized, true), Reason::StaleDeviceToken);
+        assert_eq!(
+            early(1008, "device signature expired", false),
+            Reason::SignatureExpired
+        );
+        assert_eq!(early(1000, "", false), Reason::Closed { code: Some(1000) });
+        assert_eq!(
+            early(1013, "gateway starting", false),
+            Reason::Starting { retry_after: None }
+        );
+    }
+
+    #[test]
+    fn the_gateway_may_ask_to_wait_within_bounds() {
+        let asked = |millis| {
+            let retry_after = Some(Duration::from_millis(millis));
+            Refusal::new(Reason::Starting { retry_after }, "", "").retry()
+        };
+        assert_eq!(asked(0), Retry::After(SHORTEST_RETRY_AFTER));
+        assert_eq!(asked(500), Retry::After(Duration::from_millis(500)));
+        assert_eq!(asked(u64::MAX), Retry::After(LONGEST_RETRY_AFTER));
+        let limited =
+            |retry_after| Refusal::new(Reason::RateLimited { retry_after }, "", "").retry();
+        assert_eq!(limited(None), Retry::Slowly);
+    }
+
+    #[test]
+    fn what_the_operator_must_do_is_not_hammered() {
+        for reason in [
+            Reason::WrongToken,
+            Reason::StaleDeviceToken,
+            Reason::PairingRequired { request_id: None },
+            Reason::ProtocolMismatch { theirs: Some(9) },
+            Reason::MissingScopes {
+                granted: Vec::new(),
+            },
+            Reason::DeviceRejected,
+            Reason::NotAGateway { status: Some(403) },
+        ] {
+            assert_eq!(
+                Refusal::new(reason.clone(), "", "").retry(),
+                Retry::Slowly,
+                "{reason:?}"
+            );
+        }
+        for reason in [
+            Reason::Unreachable,
+            Reason::Silent,
+            Reason::NotAGateway { status: Some(502) },
+        ] {
+            assert_eq!(
+                Refusal::new(reason.clone(), "", "").retry(),
+                Retry::Soon,
+                "{reason:?}"
+            );
         }
     }
 }

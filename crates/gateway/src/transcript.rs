@@ -119,12 +119,24 @@ impl Transcripts {
         Self::new(sessions_json, |folder| Changes::polling(folder, every))
     }
 
-    fn new(sessions_json: PathBuf, changes: impl FnOnce(PathBuf) -> Changes) -> Result<Self, TranscriptError> {
-        let Some(folder) = Folder::of(&sessions_json) else { return Err(TranscriptError::NoFile(sessions_json)) };
+    fn new(
+        sessions_json: PathBuf,
+        changes: impl FnOnce(PathBuf) -> Changes,
+    ) -> Result<Self, TranscriptError> {
+        let Some(folder) = Folder::of(&sessions_json) else {
+            return Err(TranscriptError::NoFile(sessions_json));
+        };
         let changes = changes(folder.path().to_owned());
         let index = Index::new(folder.index().to_owned());
         let tally = Tally::default();
-        Ok(Self { shared: Arc::new(Shared { folder, index, changes, tally }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                folder,
+                index,
+                changes,
+                tally,
+            }),
+        })
     }
 
     /// Follows exactly `session` from the present end of its transcript, or from nothing if it does not exist yet.
@@ -141,7 +153,11 @@ impl Transcripts {
     ///
     /// # Errors
     /// [`TranscriptError`] when the transcript is there and cannot be read.
-    pub async fn resume(&self, session: &SessionKey, mark: &Mark) -> Result<Follow, TranscriptError> {
+    pub async fn resume(
+        &self,
+        session: &SessionKey,
+        mark: &Mark,
+    ) -> Result<Follow, TranscriptError> {
         let (shared, session, mark) = (Arc::clone(&self.shared), session.clone(), mark.clone());
         blocking(move || match &mark.place {
             Some(place) => Follow::from_place(shared, session, place),

@@ -10,11 +10,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Clock, SessionKey, Timestamp};
-use serde_json::Value;
+use model::{Clock, SessionKey};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +23,12 @@ mod attachments;
 mod builtin;
 mod clients;
 mod connection;
-mod gateway;
 mod device;
 mod events;
 mod faults;
 mod frame;
 mod gate;
+mod gateway;
 mod handshake;
 mod hello;
 mod history;
@@ -49,12 +48,12 @@ pub use faults::{ConnectFault, Rejection, RequestFault};
 pub use gate::Gate;
 pub use release::Release;
 pub use script::{Answer, Asked, Script};
-pub use state::Execution;
+pub use state::{Execution, Received};
 
 use clients::{Clients, Out};
-use gateway::{Gateway, Phase};
 use device::Pairing;
 use faults::Faults;
+use gateway::{Gateway, Phase};
 use script::Prompter;
 use state::Memory;
 use transcript::Transcripts;
@@ -67,6 +66,10 @@ pub enum Resume {
     /// Leaves them until [`OpenClawStandIn::resume`] says otherwise.
     Never,
 }
+
+/// How long the first process seems to have been up, so that a restart shows in the uptime as with a real gateway,
+/// whose first process lives longer than a test.
+const FIRST_UPTIME: Duration = Duration::from_secs(3600);
 
 /// How the stand-in is set up.
 #[derive(Debug, Clone)]
@@ -111,17 +114,6 @@ impl Default for Options {
     }
 }
 
-/// A request after the connect, as it came.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Received {
-    /// The method.
-    pub method: String,
-    /// Its parameters.
-    pub params: Value,
-    /// When it came, by the gateway's clock.
-    pub at: Timestamp,
-}
-
 /// A handle to a running stand-in; clones are the same gateway.
 #[derive(Debug, Clone)]
 pub struct OpenClawStandIn {
@@ -156,7 +148,12 @@ impl OpenClawStandIn {
             tick: options.tick,
             startup: options.startup,
             address,
-            memory: Memory::new(options.release, options.key_lifetime, stop.clone(), now),
+            memory: Memory::new(
+                options.release,
+                options.key_lifetime,
+                stop.clone(),
+                now.earlier(FIRST_UPTIME),
+            ),
             clients: Clients::new(),
             prompter: Prompter::new(options.agent),
             faults: Faults::default(),
@@ -165,12 +162,13 @@ impl OpenClawStandIn {
             resume: watch::Sender::new(options.resume),
             phase: watch::Sender::new(Phase::Up),
             frozen: watch::Sender::new(false),
-            received: Mutex::new(Vec::new()),
             clock: options.clock,
             tracker,
             stop,
         });
-        gateway.tracker.spawn(gateway::accept(Arc::clone(&gateway), listener));
+        gateway
+            .tracker
+            .spawn(gateway::accept(Arc::clone(&gateway), listener));
         gateway.tracker.spawn(gateway::beat(Arc::clone(&gateway)));
         Ok(Self { gateway })
     }
@@ -217,7 +215,7 @@ impl OpenClawStandIn {
 
     /// Every request after the connect, repetitions and unanswered ones included.
     pub fn received(&self) -> Vec<Received> {
-        self.gateway.received().clone()
+        self.gateway.memory.received()
     }
 
     /// How many clients are connected and accepted.
@@ -237,7 +235,7 @@ impl OpenClawStandIn {
         self.gateway.prompter.replace(Script::new(answer));
     }
 
-    /// The next question that nobody was queued for is answered with this, before the script is asked.
+    /// The next question is answered with this instead of by the script; several are used up in their order.
     pub fn answer_next(&self, answer: Answer) {
         self.gateway.prompter.queue(answer);
     }
@@ -291,6 +289,13 @@ impl OpenClawStandIn {
         gateway::terminate(&self.gateway);
     }
 
+    /// Waits until the gateway takes connections.
+    pub async fn up(&self) {
+        let mut phase = self.gateway.phase.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = phase.wait_for(|phase| *phase == Phase::Up).await;
+    }
+
     /// Waits until the gateway's process is gone.
     pub async fn down(&self) {
         let mut phase = self.gateway.phase.subscribe();
@@ -318,14 +323,18 @@ impl OpenClawStandIn {
 
     /// Approves a device, as `openclaw devices approve <request>` does; false when no such request waits.
     pub fn approve(&self, request: &str) -> bool {
-        self.gateway.pairing.approve(request, self.gateway.clock.now())
+        self.gateway
+            .pairing
+            .approve(request, self.gateway.clock.now())
     }
 
     /// The texts of a session's visible rows, as `role: text`; none when there is no such session.
     pub fn transcript(&self, session: &str) -> Option<Vec<String>> {
         let key = SessionKey::new(session).ok()?;
         let memory = &self.gateway.memory;
-        memory.see(key.as_str(), |session| session.visible().map(session::Row::line).collect())
+        memory.see(key.as_str(), |session| {
+            session.visible().map(session::Row::line).collect()
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use model::ChatKey;
-use sqlx::{Sqlite, Transaction};
+use sqlx::SqliteConnection;
 
 /// The kinds of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub enum StoreError {
 
 /// The conflict of a statement that matched no row, with the state in which the row really is.
 pub(crate) async fn conflict(
-    tx: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     row: Row,
     id: i64,
     verb: &'static str,
@@ -77,7 +77,7 @@ pub(crate) async fn conflict(
         Row::Turn => "SELECT state FROM turn WHERE id = $1",
         Row::Outgoing => "SELECT state FROM outgoing WHERE id = $1",
     });
-    match found.bind(id).fetch_optional(&mut **tx).await {
+    match found.bind(id).fetch_optional(connection).await {
         Ok(found) => StoreError::Conflict {
             row,
             id,

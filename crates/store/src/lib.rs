@@ -21,9 +21,11 @@ mod turns;
 use std::sync::Arc;
 
 use model::{Clock, Timestamp};
-use sqlx::sqlite::SqlitePool;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 
+use crate::error::conflict;
 use crate::lock::Lock;
 
 pub use error::{Row, StoreError};
@@ -60,6 +62,20 @@ impl Store {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Runs an update of one row that names its old states: a single statement, which commits by itself.
+    async fn change(
+        &self,
+        row: Row,
+        id: i64,
+        verb: &'static str,
+        update: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<(), StoreError> {
+        match update.execute(&self.pool).await?.rows_affected() {
+            0 => Err(conflict(&mut *self.pool.acquire().await?, row, id, verb).await),
+            _ => Ok(()),
+        }
     }
 
     /// A transaction that may write. Dropping it undoes it.

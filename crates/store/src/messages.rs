@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::{Arrival, ChatKey, IgnoreReason, NumberId, Outgoing, Timestamp};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, Transaction};
 
 use crate::error::{Row, StoreError, conflict};
@@ -134,7 +136,13 @@ impl Store {
         notice: Option<&Outgoing>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        leave_received(&mut tx, message, MessageState::Refused, reason).await?;
+        let to = MessageState::Refused.as_str();
+        let done = leave_received(message, to, reason)
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(conflict(&mut tx, Row::Message, message, to).await);
+        }
         let queued = match notice {
             Some(notice) if !self.was_noticed(&mut tx, &notice.chat).await? => {
                 insert(&mut tx, notice, Kind::Notice, self.now()).await?;
@@ -153,9 +161,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the message is not in `received`.
     pub async fn ignore(&self, message: i64, reason: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        leave_received(&mut tx, message, MessageState::Ignored, reason).await?;
-        Ok(tx.commit().await?)
+        let to = MessageState::Ignored.as_str();
+        self.change(
+            Row::Message,
+            message,
+            to,
+            leave_received(message, to, reason),
+        )
+        .await
     }
 
     /// Sets a message aside that cannot become a turn.
@@ -165,9 +178,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the message is not in `received`.
     pub async fn fail(&self, message: i64, reason: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        leave_received(&mut tx, message, MessageState::Failed, reason).await?;
-        Ok(tx.commit().await?)
+        let to = MessageState::Failed.as_str();
+        self.change(
+            Row::Message,
+            message,
+            to,
+            leave_received(message, to, reason),
+        )
+        .await
     }
 
     async fn was_noticed(
@@ -248,22 +266,13 @@ async fn move_cursor(
     Ok(())
 }
 
-async fn leave_received(
-    tx: &mut Transaction<'static, Sqlite>,
+fn leave_received<'q>(
     message: i64,
-    to: MessageState,
-    reason: &str,
-) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "UPDATE message SET state = $2, reason = $3 WHERE seq = $1 AND state = 'received'",
-    )
-    .bind(message)
-    .bind(to.as_str())
-    .bind(reason)
-    .execute(&mut **tx)
-    .await?;
-    match done.rows_affected() {
-        0 => Err(conflict(tx, Row::Message, message, to.as_str()).await),
-        _ => Ok(()),
-    }
+    to: &'q str,
+    reason: &'q str,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    sqlx::query("UPDATE message SET state = $2, reason = $3 WHERE seq = $1 AND state = 'received'")
+        .bind(message)
+        .bind(to)
+        .bind(reason)
 }

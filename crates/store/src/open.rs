@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ const APPLICATION_ID: i32 = 0x4b57_414a;
 /// A journal up to this size is checked at every start; it takes less than a millisecond.
 const CHECKED_ALWAYS: u64 = 256 * 1024;
 
-/// A journal up to this size is checked after a start that was not closed. Above it a check would delay the start
-/// by more than a second, and SQLite still reports a broken page when it is read.
+/// A journal up to this size is checked when it was not closed. Above it the check would hold up the start, and
+/// SQLite still reports a broken page when it reads it.
 const CHECKED_AFTER_CRASH: u64 = 128 * 1024 * 1024;
 
 /// KiB of pages that SQLite keeps in memory.
@@ -49,7 +49,7 @@ pub enum OpenError {
         /// The lock file.
         path: PathBuf,
     },
-    /// The file is there, and is no journal that can be read. Nothing was changed.
+    /// The file is there, and is no journal that can be read. It is left in its place.
     #[error(
         "{} cannot be read: {detail}. Put a backup of it in its place; or move it away to start from now, \
          knowing that messages which came while the bridge was down will then not be answered",
@@ -177,18 +177,31 @@ impl Journal {
             .map_err(at(dir))
     }
 
-    /// Looks at the file from outside; whether its inside is to be checked.
+    /// Looks at the file from outside, before SQLite may write to it; whether its inside is to be checked.
     fn inspect(&self) -> Result<bool, OpenError> {
-        let about = fs::metadata(&self.path).map_err(at(&self.path))?;
+        let file = File::open(&self.path).map_err(at(&self.path))?;
+        let about = file.metadata().map_err(at(&self.path))?;
+        // SQLite takes its log away when the journal is closed.
+        let crashed = fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > 0);
         if about.len() == 0 {
             return Err(self.unreadable("it is empty".to_owned()));
+        }
+        let Some(header) = Header::read(&file) else {
+            return Err(self.unreadable("it is not a database".to_owned()));
+        };
+        if header.application != APPLICATION_ID {
+            let detail = "it is a database, but not this program's journal";
+            return Err(self.unreadable(detail.to_owned()));
+        }
+        // With a log beside it, a shorter file may be whole.
+        if !crashed && about.len() < header.bytes {
+            let detail = format!("it is cut off at {} of {} bytes", about.len(), header.bytes);
+            return Err(self.unreadable(detail));
         }
         if about.permissions().mode() & 0o077 != 0 {
             fs::set_permissions(&self.path, Permissions::from_mode(0o600))
                 .map_err(at(&self.path))?;
         }
-        // SQLite takes its log away when the journal is closed.
-        let crashed = fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > 0);
         Ok(about.len() <= CHECKED_ALWAYS || crashed && about.len() <= CHECKED_AFTER_CRASH)
     }
 
@@ -203,24 +216,14 @@ impl Journal {
             .map_err(|error| self.failure(error))
     }
 
-    /// Makes sure that the file is a journal, whole as far as `check` says, and of the present schema.
+    /// Checks the inside where `check` says so, and brings the schema up to date.
     async fn verify(&self, pool: &SqlitePool, check: bool) -> Result<(), OpenError> {
-        let failure = |error| self.failure(error);
-        let mut connection = pool.acquire().await.map_err(failure)?;
-        let id: i32 = sqlx::query_scalar("PRAGMA application_id")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failure)?;
-        if id != APPLICATION_ID {
-            return Err(
-                self.unreadable("it is a database, but not this program's journal".to_owned())
-            );
-        }
+        let mut connection = pool.acquire().await.map_err(|error| self.failure(error))?;
         if check {
             let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
                 .fetch_one(&mut *connection)
                 .await
-                .map_err(failure)?;
+                .map_err(|error| self.failure(error))?;
             if verdict != "ok" {
                 return Err(self.unreadable(format!("it is damaged ({})", verdict.trim())));
             }
@@ -264,6 +267,37 @@ impl Journal {
                 source,
             },
         }
+    }
+}
+
+/// What the first bytes of a SQLite file say ("Database File Format", section 1.3).
+struct Header {
+    /// Whose file it is.
+    application: i32,
+    /// How long the file was when its header was written.
+    bytes: u64,
+}
+
+impl Header {
+    /// The header of a SQLite file; none where there is none.
+    fn read(file: &File) -> Option<Self> {
+        let mut bytes = [0; 100];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        if !bytes.starts_with(b"SQLite format 3\0") {
+            return None;
+        }
+        let number = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        // 1 stands for 65536, which does not fit into the two bytes.
+        let page = match u16::from_be_bytes([bytes[16], bytes[17]]) {
+            1 => 65_536,
+            size => u64::from(size),
+        };
+        Some(Self {
+            application: number(68).cast_signed(),
+            bytes: page * u64::from(number(28)),
+        })
     }
 }
 

@@ -1,11 +1,9 @@
 //! What goes out: a row before it is a request, one at a time per chat.
 
 use model::{ChatKey, MessageId, Outgoing, Timestamp};
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, Transaction};
 
-use crate::error::{Row, StoreError, conflict};
+use crate::error::{Row, StoreError};
 use crate::row::StoredOutgoing;
 use crate::state::{OutgoingId, OutgoingState, TurnId};
 use crate::{Store, row};
@@ -158,8 +156,9 @@ impl Store {
              WHERE id = $1 AND state = 'queued'",
         );
         self.change(
-            id,
-            OutgoingState::Sending,
+            Row::Outgoing,
+            id.0,
+            OutgoingState::Sending.as_str(),
             update.bind(id.0).bind(self.now().as_millis()),
         )
         .await
@@ -177,8 +176,9 @@ impl Store {
              WHERE id = $1 AND state IN ('sending', 'unknown')",
         );
         self.change(
-            id,
-            OutgoingState::Sent,
+            Row::Outgoing,
+            id.0,
+            OutgoingState::Sent.as_str(),
             update
                 .bind(id.0)
                 .bind(self.now().as_millis())
@@ -199,8 +199,9 @@ impl Store {
              WHERE id = $1 AND state = 'sending'",
         );
         self.change(
-            id,
-            OutgoingState::Unknown,
+            Row::Outgoing,
+            id.0,
+            OutgoingState::Unknown.as_str(),
             update.bind(id.0).bind(self.now().as_millis()).bind(reason),
         )
         .await
@@ -227,7 +228,8 @@ impl Store {
             .bind(self.now().as_millis())
             .bind(reason)
             .bind(at.as_millis());
-        self.change(id, OutgoingState::Queued, update).await
+        self.change(Row::Outgoing, id.0, OutgoingState::Queued.as_str(), update)
+            .await
     }
 
     /// Gives a message up for good; the next one of its chat may go.
@@ -242,24 +244,12 @@ impl Store {
              WHERE id = $1 AND state IN ('queued', 'sending', 'unknown')",
         );
         self.change(
-            id,
-            OutgoingState::Failed,
+            Row::Outgoing,
+            id.0,
+            OutgoingState::Failed.as_str(),
             update.bind(id.0).bind(self.now().as_millis()).bind(reason),
         )
         .await
-    }
-
-    /// Runs an update of one row that names its old states: a single statement, which commits by itself.
-    async fn change(
-        &self,
-        id: OutgoingId,
-        to: OutgoingState,
-        update: Query<'_, Sqlite, SqliteArguments>,
-    ) -> Result<(), StoreError> {
-        match update.execute(&self.pool).await?.rows_affected() {
-            0 => Err(conflict(&mut self.begin().await?, Row::Outgoing, id.0, to.as_str()).await),
-            _ => Ok(()),
-        }
     }
 }
 

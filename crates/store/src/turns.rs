@@ -76,18 +76,15 @@ impl Store {
         boot: &str,
         transcript_mark: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(
+        let update = sqlx::query(
             "UPDATE turn SET state = 'asked', boot = $2, transcript_mark = COALESCE($3, transcript_mark),
              asked_at = $4, attempts = attempts + 1 WHERE id = $1 AND state IN ('queued', 'asked')",
         )
         .bind(turn.0)
         .bind(boot)
         .bind(transcript_mark)
-        .bind(self.now().as_millis())
-        .execute(&mut *tx)
-        .await?;
-        finish(tx, turn, "asked", done.rows_affected()).await
+        .bind(self.now().as_millis());
+        self.change(Row::Turn, turn.0, "asked", update).await
     }
 
     /// Notes when the gateway accepted the turn, by the gateway's clock. The first acceptance stays: whatever
@@ -98,15 +95,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the turn is not in `asked`.
     pub async fn accepted(&self, turn: TurnId, accepted_at: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(
+        let update = sqlx::query(
             "UPDATE turn SET accepted_at = COALESCE(accepted_at, $2) WHERE id = $1 AND state = 'asked'",
         )
         .bind(turn.0)
-        .bind(accepted_at.as_millis())
-        .execute(&mut *tx)
-        .await?;
-        finish(tx, turn, "accepted", done.rows_affected()).await
+        .bind(accepted_at.as_millis());
+        self.change(Row::Turn, turn.0, "accepted", update).await
     }
 
     /// Queues parts of the answer while the turn goes on; `from_part` is the number of the first one, counted from
@@ -235,17 +229,5 @@ impl Store {
             }
         }
         Ok(TurnId(id))
-    }
-}
-
-async fn finish(
-    mut tx: Transaction<'static, Sqlite>,
-    turn: TurnId,
-    verb: &'static str,
-    rows: u64,
-) -> Result<(), StoreError> {
-    match rows {
-        0 => Err(conflict(&mut tx, Row::Turn, turn.0, verb).await),
-        _ => Ok(tx.commit().await?),
     }
 }

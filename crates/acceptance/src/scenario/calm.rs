@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Claim, echo};
@@ -13,7 +12,10 @@ use crate::script::{INTERIM, REFUSAL};
 use crate::world::World;
 
 /// The longest until an answer, on a machine where many turns share two cores.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What every release tells its client of a refusal by the model; only its own log has the model's words.
+const FAILURE: &str = "LLM request failed";
 
 /// The length of the long turn; more than two refreshes of "typing…".
 const LONG: Duration = Duration::from_secs(45);
@@ -94,10 +96,12 @@ pub(super) async fn tools(world: &World, customer: String) -> anyhow::Result<Vec
 pub(super) async fn error_run(world: &World, customer: String) -> anyhow::Result<Vec<Claim>> {
     world.kapso.receive(&customer, "refuse: what is the matter?");
     world.answered(&customer, ERROR_MESSAGE, PATIENCE).await?;
-    let seen = world.kapso.sent().iter().any(|message| mentions(&message.body, REFUSAL));
-    ensure!(!seen, "the detail of the failure was sent to a customer");
+    let details = [FAILURE, REFUSAL];
+    let sent: Vec<String> = world.kapso.sent().iter().map(|message| message.body.to_string()).collect();
+    let told = sent.iter().any(|body| details.iter().any(|detail| body.contains(detail)));
+    ensure!(!told, "the detail of the failure was sent to a customer: {sent:?}");
     let log = std::fs::read_to_string(world.poller.log())?;
-    ensure!(log.contains(REFUSAL), "the detail of the failure is not in the poller's log");
+    ensure!(details.iter().any(|detail| log.contains(detail)), "the detail of the failure is not in the poller's log");
     Ok(vec![claim(world, &customer, world.model.turns_of(&customer))])
 }
 
@@ -128,8 +132,4 @@ async fn until_said(world: &World, customer: &str, words: &str) -> anyhow::Resul
     });
     let waited = timeout(PATIENCE, said).await;
     waited.with_context(|| format!("{customer} was not told \"{words}\" but {:?}", world.answers_so_far(customer)))
-}
-
-fn mentions(body: &Value, text: &str) -> bool {
-    body.to_string().contains(text)
 }

@@ -1,13 +1,16 @@
 //! Finds the customer's last words in what the gateway sends to its model.
 //!
 //! Our daemon opens a turn with `From: <number> … [role: <role>]`. Gateways put their own text before it (2026.5.7: the
-//! time of day) and, when they resume an interrupted turn, after it or in a message of its own (2026.7.35 makes one prompt
-//! of both, 2026.9.6 two messages).
+//! time of day), after it (2026.9.6: a line about its runtime) and, when they resume an interrupted turn, their notice:
+//! 2026.7.35 makes one prompt of both, others two messages.
 
 use serde_json::Value;
 
 /// How every release begins the words with which it resumes an interrupted turn.
 const RESUMED: &str = "[System] Your previous turn was interrupted";
+
+/// How the line begins that 2026.9.6 puts below the words of a new session.
+const RUNTIME: &str = "Runtime: agent=";
 
 /// What a customer asked last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +62,8 @@ fn text(message: &Value) -> String {
 fn customer(text: &str) -> Option<(String, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let (at, from) = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, sender(line)?)))?;
-    let below = lines[at + 1..].iter().take_while(|line| !line.contains(RESUMED));
+    let gateways = |line: &str| line.contains(RESUMED) || line.starts_with(RUNTIME);
+    let below = lines[at + 1..].iter().take_while(|line| !gateways(line));
     let words = below.copied().collect::<Vec<_>>().join("\n");
     Some((from.to_owned(), words.trim().to_owned()))
 }
@@ -88,7 +92,7 @@ mod tests {
     fn the_words_stand_below_the_first_line() {
         let messages = json!([
             { "role": "system", "content": "From: nobody" },
-            { "role": "user", "content": format!("[Sat 2026-11-21 08:00 UTC] {HEADER}\none\ntwo") },
+            { "role": "user", "content": format!("[Sat 2026-11-21 08:00 UTC] {HEADER}\none\ntwo\n\n{RUNTIME}main | os=x") },
         ]);
         assert_eq!(Question::read(&messages), question("one\ntwo", false, 0));
     }

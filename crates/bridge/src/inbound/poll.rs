@@ -21,8 +21,12 @@ use crate::health::Health;
 pub struct PollTiming {
     /// From the start of one read to the start of the next.
     pub interval: Duration,
-    /// How far a read reaches back over the one before it. Kapso lists late items with older times.
+    /// How far a read reaches back over the one before it.
     pub overlap: Duration,
+    /// How far a deep read reaches back, for what became visible late and under an older date.
+    pub deep_overlap: Duration,
+    /// Between two deep reads; those in between cost less of the plan's requests per minute.
+    pub deep_every: Duration,
     /// The longest wait after failures.
     pub backoff_most: Duration,
     /// How old the cursor on disk may grow while nothing new arrives: an idle bridge does not write.
@@ -34,7 +38,9 @@ impl PollTiming {
     pub fn every(interval: Duration) -> Self {
         Self {
             interval,
-            overlap: Duration::from_secs(15 * 60),
+            overlap: Duration::from_secs(2 * 60),
+            deep_overlap: Duration::from_secs(15 * 60),
+            deep_every: Duration::from_secs(3 * 60),
             backoff_most: Duration::from_secs(300),
             cursor_age: Duration::from_secs(600),
         }
@@ -51,9 +57,13 @@ pub(crate) struct Poll {
     health: Health,
     /// When this process began; items older than it are not new to a new journal.
     started: Timestamp,
-    /// What the last read showed: reading it again costs no transaction.
+    /// What the reads since the last deep one showed: seeing it again costs no transaction.
     seen: HashSet<MessageId>,
     written: Option<Timestamp>,
+    /// Up to when the list has been read; on disk it may lag behind.
+    cursor: Option<Timestamp>,
+    /// When the list was last read deeply.
+    deep_at: Option<Instant>,
     failures: u32,
 }
 
@@ -86,6 +96,8 @@ impl Poll {
             started,
             seen: HashSet::new(),
             written: None,
+            cursor: None,
+            deep_at: None,
             failures: 0,
         }
     }
@@ -118,13 +130,24 @@ impl Poll {
     pub(crate) async fn read(&mut self) -> Result<Vec<ChatKey>, PollError> {
         let number = self.kapso.number().clone();
         let begun = self.clock.now();
-        let cursor = self.store.listed_to(&number).await?;
-        let since = cursor
+        if self.cursor.is_none() {
+            self.cursor = self.store.listed_to(&number).await?;
+        }
+        let deep = self
+            .deep_at
+            .is_none_or(|at| at.elapsed() >= self.timing.deep_every);
+        let overlap = if deep {
+            self.timing.deep_overlap
+        } else {
+            self.timing.overlap
+        };
+        let since = self
+            .cursor
             .unwrap_or(self.started)
             .min(begun)
-            .earlier(self.timing.overlap);
+            .earlier(overlap);
         let mut arrivals = self.kapso.list_inbound_since(since).await?;
-        if cursor.is_none() {
+        if self.cursor.is_none() {
             info!(older = arrivals.len(), "a new journal: starting from now");
             arrivals = arrivals
                 .into_iter()
@@ -149,7 +172,13 @@ impl Poll {
         } else {
             Vec::new()
         };
-        self.seen = ids;
+        self.cursor = Some(begun);
+        if deep {
+            self.deep_at = Some(Instant::now());
+            self.seen = ids;
+        } else {
+            self.seen.extend(ids);
+        }
         self.failures = 0;
         self.health.polled(self.clock.now());
         Ok(fresh)

@@ -1,6 +1,6 @@
 //! Order within a chat, independence between chats.
 
-use sandbox::openclaw::{Answer, Gate, Script};
+use sandbox::openclaw::{Answer, Gate};
 
 use crate::world::{ANN, BOB, World};
 
@@ -10,7 +10,10 @@ async fn s1_one_senders_messages_are_answered_in_order() {
     for text in ["one", "two", "three"] {
         world.kapso.receive(ANN, text);
     }
-    assert_eq!(world.answers(ANN, 3).await, ["You said: one", "You said: two", "You said: three"]);
+    assert_eq!(
+        world.answers(ANN, 3).await,
+        ["You said: one", "You said: two", "You said: three"]
+    );
 }
 
 #[tokio::test]
@@ -18,15 +21,23 @@ async fn r2_two_questions_at_once_get_each_its_own_answer() {
     let world = World::new().await;
     let slow = Gate::shut();
     let gate = slow.clone();
-    world.openclaw.answer_with(Script::new(move |asked| match asked.words() {
-        "slow" => Answer::text("for Ann").held(&gate),
-        _ => Answer::text("for Bob"),
-    }));
+    world
+        .openclaw
+        .answer_with(move |asked| match asked.words() {
+            "slow" => Answer::text("for Ann").held(&gate),
+            _ => Answer::text("for Bob"),
+        });
     world.kapso.receive(ANN, "slow");
     slow.reached(1).await;
     world.kapso.receive(BOB, "quick");
     assert_eq!(world.answers(BOB, 1).await, ["for Bob"]);
-    assert!(world.kapso.sent().iter().all(|message| message.to != ANN));
+    assert!(
+        world
+            .kapso
+            .sent()
+            .iter()
+            .all(|message| message.customer != ANN)
+    );
     slow.open();
     assert_eq!(world.answers(ANN, 1).await, ["for Ann"]);
 }
@@ -36,14 +47,21 @@ async fn p18_a_stop_is_not_held_up_by_waiting_work() {
     let mut world = World::new().await;
     let gate = Gate::shut();
     let held = gate.clone();
-    world.openclaw.answer_with(Script::new(move |_| Answer::text("later").held(&held)));
+    world
+        .openclaw
+        .answer_with(move |_| Answer::text("later").held(&held));
     for text in ["one", "two", "three"] {
         world.kapso.receive(ANN, text);
     }
     gate.reached(1).await;
     world.terminate().await;
     gate.open();
-    world.openclaw.answer_with(Script::builtin());
+    world
+        .openclaw
+        .answer_with(|asked| Answer::text(format!("You said: {}", asked.words())));
     world.start().await;
-    assert_eq!(world.answers(ANN, 3).await, ["later", "You said: two", "You said: three"]);
+    assert_eq!(
+        world.answers(ANN, 3).await,
+        ["later", "You said: two", "You said: three"]
+    );
 }

@@ -1,6 +1,6 @@
 //! Crashes and losses of every party in the middle of a turn: one answer, asked once by us.
 
-use sandbox::openclaw::{Answer, Gate, Release, Script};
+use sandbox::openclaw::{Answer, Gate, Release};
 
 use crate::world::{ANN, World};
 
@@ -11,23 +11,34 @@ async fn held(release: Release, jsonl: bool) -> (World, Gate) {
     let world = World::of(release, jsonl).await;
     let gate = Gate::shut();
     let hold = gate.clone();
-    world.openclaw.answer_with(Script::new(move |asked| match asked.words() {
-        "question" => Answer::text("answer").held(&hold),
-        other => Answer::text(format!("answer to {other}")),
-    }));
+    world
+        .openclaw
+        .answer_with(move |asked| match asked.words() {
+            "question" => Answer::text("answer").held(&hold),
+            other => Answer::text(format!("answer to {other}")),
+        });
     world.kapso.receive(ANN, "question");
     gate.reached(1).await;
     (world, gate)
 }
 
 fn asked_by_us(world: &World) -> usize {
-    world.openclaw.executions().iter().filter(|run| !run.resumed).count()
+    world
+        .openclaw
+        .executions()
+        .iter()
+        .filter(|run| !run.resumed)
+        .count()
 }
 
 async fn answered_once(world: &World, case: &str) {
     assert_eq!(world.answers(ANN, 1).await, ["answer"], "{case}");
     world.kapso.receive(ANN, "next");
-    assert_eq!(world.answers(ANN, 2).await, ["answer", "answer to next"], "{case}");
+    assert_eq!(
+        world.answers(ANN, 2).await,
+        ["answer", "answer to next"],
+        "{case}"
+    );
     assert_eq!(asked_by_us(world), 2, "{case}");
 }
 
@@ -58,6 +69,7 @@ async fn a_terminated_gateway_is_followed_to_the_answer() {
         let (world, gate) = held(release, false).await;
         world.openclaw.terminate();
         gate.open();
+        world.openclaw.down().await;
         world.openclaw.restart();
         answered_once(&world, &format!("{release:?}")).await;
     }
@@ -74,7 +86,11 @@ async fn a_transcript_is_followed_through_a_restart_of_the_gateway() {
 
 #[tokio::test]
 async fn p17_a_stop_during_a_turn_loses_nothing() {
-    for (release, jsonl) in [(Release::V2026_9_6, false), (Release::V2026_7_35, true), (Release::V2026_5_7, false)] {
+    for (release, jsonl) in [
+        (Release::V2026_9_6, false),
+        (Release::V2026_7_35, true),
+        (Release::V2026_5_7, false),
+    ] {
         let (mut world, gate) = held(release, jsonl).await;
         world.terminate().await;
         gate.open();
@@ -85,9 +101,13 @@ async fn p17_a_stop_during_a_turn_loses_nothing() {
 
 #[tokio::test]
 async fn r9_a_killed_bridge_finds_its_turn_again() {
-    for (release, jsonl) in [(Release::V2026_9_6, false), (Release::V2026_7_35, true), (Release::V2026_5_7, false)] {
+    for (release, jsonl) in [
+        (Release::V2026_9_6, false),
+        (Release::V2026_7_35, true),
+        (Release::V2026_5_7, false),
+    ] {
         let (mut world, gate) = held(release, jsonl).await;
-        world.kill();
+        world.kill().await;
         gate.open();
         world.start().await;
         answered_once(&world, &format!("{release:?} {jsonl}")).await;

@@ -1,6 +1,7 @@
 //! A bridge between the stand-ins. It runs on a runtime of its own, so that a test can kill it at any await.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bridge::guard::Policy;
@@ -14,8 +15,8 @@ use sandbox::openclaw::{self, OpenClawStandIn, Release};
 use store::Store;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,10 +37,11 @@ pub(crate) struct World {
     stop: CancellationToken,
 }
 
+/// A bridge on a thread of its own, whose end is awaited.
 struct Running {
-    runtime: Runtime,
     stop: CancellationToken,
-    ended: JoinHandle<()>,
+    kill: CancellationToken,
+    ended: oneshot::Receiver<()>,
 }
 
 impl World {
@@ -60,49 +62,61 @@ impl World {
         let (dir, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let number = NumberId::new(NUMBER).unwrap();
         let kapso = StandInOptions::new("key".to_owned(), number);
-        let kapso = KapsoStandIn::start(listener().await, kapso, stop.clone()).await.unwrap();
-        let mut options = openclaw::Options::new(release);
+        let kapso = KapsoStandIn::start(listener().await, kapso, stop.clone())
+            .await
+            .unwrap();
+        let mut options = openclaw::Options {
+            release,
+            ..openclaw::Options::default()
+        };
         options.token = Some("token".to_owned());
+        options.startup = Duration::from_millis(50);
         options.transcripts = release_writes_files(release).then(|| dir.path().join("openclaw"));
-        let openclaw = OpenClawStandIn::start(listener().await, options, stop.clone()).await.unwrap();
-        Self { kapso, openclaw, dir, jsonl, running: None, stop }
+        let openclaw = OpenClawStandIn::start(listener().await, options, stop.clone()).unwrap();
+        Self {
+            kapso,
+            openclaw,
+            dir,
+            jsonl,
+            running: None,
+            stop,
+        }
     }
 
     /// Starts the bridge and waits for its first look at the list.
     pub(crate) async fn start(&mut self) {
         let before = self.lists();
-        let runtime = Runtime::new().unwrap();
-        let stop = CancellationToken::new();
-        let (options, transcripts) = (options(), self.jsonl.then(|| self.sessions_json()));
-        let (kapso, openclaw) = (self.kapso.base_url(), self.openclaw.url());
-        let (state, token) = (self.dir.path().join("state"), stop.clone());
-        let ended = runtime.spawn(async move {
-            let tracker = TaskTracker::new();
-            let store = Store::open(&state, Clock::system()).await.unwrap();
-            let key = DeviceKey::load_or_create(&state.join("device-key.pem")).unwrap();
-            let gateway = gateway::Options {
-                token: Some("token".to_owned().into()),
-                timing: gateway_timing(),
-                ..gateway::Options::new(openclaw.parse().unwrap(), key)
-            };
-            let parts = Parts {
-                kapso: kapso_client(&kapso),
-                gateway: Gateway::open(gateway, token.clone(), &tracker),
-                store,
-                transcripts: transcripts.map(|path| Transcripts::open(path).unwrap()),
-                clock: Clock::system(),
-                health: Health::default(),
-            };
-            bridge::run(options, parts, token).await.unwrap();
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let (done, ended) = oneshot::channel();
+        let outside = Outside {
+            kapso: self.kapso.base_url(),
+            openclaw: self.openclaw.url(),
+            state: self.dir.path().join("state"),
+            sessions_json: self.jsonl.then(|| self.openclaw.sessions_json().unwrap()),
+        };
+        let (stopped, killed) = (stop.clone(), kill.clone());
+        std::thread::spawn(move || {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(killed.run_until_cancelled(outside.bridge(stopped)));
+            // Tasks end at their next await: what is not on disk by then is gone.
+            runtime.shutdown_timeout(Duration::from_secs(5));
+            let _ = done.send(());
         });
-        self.running = Some(Running { runtime, stop, ended });
-        self.kapso.until(|_| (self.lists() > before).then_some(())).await;
+        self.running = Some(Running { stop, kill, ended });
+        self.kapso
+            .until(|_| (self.lists() > before).then_some(()))
+            .await;
     }
 
     /// Kills the bridge where it stands; nothing is told or flushed.
-    pub(crate) fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         if let Some(running) = self.running.take() {
-            running.runtime.shutdown_background();
+            running.kill.cancel();
+            running.ended.await.unwrap();
         }
     }
 
@@ -111,7 +125,6 @@ impl World {
         if let Some(running) = self.running.take() {
             running.stop.cancel();
             running.ended.await.unwrap();
-            running.runtime.shutdown_background();
         }
     }
 
@@ -123,32 +136,82 @@ impl World {
     /// Waits until the bridge has read the list once more from now on.
     pub(crate) async fn listed(&self) {
         let before = self.lists();
-        self.kapso.until(|_| (self.lists() > before + 1).then_some(())).await;
+        self.kapso
+            .until(|_| (self.lists() > before + 1).then_some(()))
+            .await;
     }
 
     /// Opens the journal; the bridge must not be running.
     pub(crate) async fn journal(&self) -> Store {
-        Store::open(&self.dir.path().join("state"), Clock::system()).await.unwrap()
+        Store::open(&self.dir.path().join("state"), Clock::system())
+            .await
+            .unwrap()
     }
 
     pub(crate) fn lists(&self) -> usize {
-        self.kapso.requests().iter().filter(|request| request.method == "GET").count()
+        self.kapso
+            .requests()
+            .iter()
+            .filter(|request| request.method == "GET")
+            .count()
     }
 
-    fn sessions_json(&self) -> std::path::PathBuf {
-        self.dir.path().join("openclaw/agents/main/sessions/sessions.json")
+    /// How many send requests reached the stand-in.
+    pub(crate) fn sends(&self) -> usize {
+        self.kapso
+            .requests()
+            .iter()
+            .filter(|request| request.body["type"] == "text")
+            .count()
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(running) = &self.running {
+            running.kill.cancel();
+        }
         self.stop.cancel();
     }
 }
 
+/// Where the bridge finds everything.
+struct Outside {
+    kapso: String,
+    openclaw: String,
+    state: PathBuf,
+    sessions_json: Option<PathBuf>,
+}
+
+impl Outside {
+    async fn bridge(self, stop: CancellationToken) {
+        let tracker = TaskTracker::new();
+        let store = Store::open(&self.state, Clock::system()).await.unwrap();
+        let gateway = gateway::Options {
+            url: self.openclaw.parse().unwrap(),
+            token: Some("token".to_owned().into()),
+            device: DeviceKey::load_or_create(&self.state.join("device-key.pem")).unwrap(),
+            device_token_file: None,
+            timing: gateway_timing(),
+        };
+        let connection = CancellationToken::new();
+        let parts = Parts {
+            kapso: kapso_client(&self.kapso),
+            gateway: Gateway::open(gateway, connection.clone(), &tracker),
+            store,
+            transcripts: self
+                .sessions_json
+                .map(|path| Transcripts::open(path).unwrap()),
+            clock: Clock::system(),
+            health: Health::default(),
+        };
+        bridge::run(options(), parts, stop).await.unwrap();
+        connection.cancel();
+    }
+}
+
 pub(crate) fn texts(sent: &[SentMessage]) -> Vec<String> {
-    sent.iter().map(|message| message.text().unwrap_or_default().to_owned()).collect()
+    sent.iter().map(|message| message.text.clone()).collect()
 }
 
 /// A time that surely lies after everything that happened before this call.
@@ -198,10 +261,14 @@ fn options() -> Options {
         },
         deny_message: DENY_MESSAGE.to_owned(),
         error_message: ERROR_MESSAGE.to_owned(),
-        sessions: Sessions { key: "main".to_owned(), isolation: true },
+        sessions: Sessions {
+            key: "main".to_owned(),
+            isolation: true,
+        },
         poll: PollTiming {
             interval: Duration::from_millis(20),
             backoff_most: Duration::from_millis(50),
+            deep_every: Duration::ZERO,
             ..PollTiming::every(Duration::from_millis(20))
         },
         turn: TurnTiming {

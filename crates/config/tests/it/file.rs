@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use config::{Config, GatewayType, Mode, Relay};
+use config::{Config, GatewayType, Mode, Relay, State};
 
-use crate::{Setup, problem, problems};
+use crate::{Setup, problem};
 
 #[test]
 fn two_variables_are_enough() {
@@ -148,8 +148,13 @@ fn k2_an_unknown_key_or_section_names_the_nearest() {
 #[test]
 fn k2_all_problems_are_reported_together_with_their_lines() {
     let text = "log = 5\n[delivery]\nmode = \"pull\"\npoll_interval = 4\npoll_fallback = \"yes\"\n[webhook]\naddr = \"18790\"\n\
-                [gateway]\nurl = \"http//x\"\nsession_key = \"global\\n\"\n[kapso]\nphone_number_id = 12\ntypo = 1\n";
-    let found: Vec<_> = problems(text)
+                [gateway]\nurl = \"http//x\"\nsession_key = \"a\\u0001b\"\n[kapso]\nphone_number_id = 12\ntypo = 1\n";
+    let error = Setup::bare()
+        .set("KAPSO_API_KEY", "key")
+        .load_text(text)
+        .unwrap_err();
+    let found: Vec<_> = error
+        .problems()
         .iter()
         .map(|problem| {
             problem
@@ -172,6 +177,7 @@ fn k2_all_problems_are_reported_together_with_their_lines() {
     assert_eq!(
         sorted,
         [
+            "10: gateway.session_key",
             "12: kapso.phone_number_id",
             "13: kapso.typo",
             "1: log",
@@ -192,7 +198,7 @@ fn a_value_of_the_wrong_type_is_told_how_to_be_written() {
             .contains("is the text \"30\"; write a whole number from 5")
     );
     assert!(
-        problem("[kapso]\nphone_number_id = 99\n").contains("is the number 99; write it in quotes")
+        problem("[security]\ndefault_role = 99\n").contains("is the number 99; write it in quotes")
     );
     assert!(
         problem("[delivery]\npoll_fallback = 1\n").contains("write true or false, without quotes")
@@ -272,27 +278,43 @@ fn an_address_with_a_password_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_secret_that_would_cross_the_network_in_clear_is_warned_of() {
-    let keys = |name: &str, value: &str| -> Vec<String> {
+fn the_api_key_never_crosses_the_network_in_clear_and_the_token_not_unnoticed() {
+    let error = Setup::new()
+        .set("KAPSO_BASE_URL", "http://kapso.example/v24.0")
+        .load()
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("write an https address"),
+        "{error}"
+    );
+
+    let warned = |url: &str| {
         let setup = Setup::new()
             .set("KAPSO_ALLOWED_NUMBERS", "+15551234567")
-            .set(name, value);
-        setup
-            .load()
-            .unwrap()
-            .warnings
-            .into_iter()
-            .map(|warning| warning.key)
-            .collect()
+            .set("GATEWAY_URL", url);
+        !setup.load().unwrap().warnings.is_empty()
     };
-    assert_eq!(
-        keys("KAPSO_BASE_URL", "http://kapso.example/v24.0"),
-        ["kapso.base_url"]
+    assert!(warned("ws://192.168.1.2:18789"));
+    assert!(
+        !warned("wss://gateway.example")
+            && !warned("ws://[::1]:18789")
+            && !warned("ws://localhost:1")
     );
-    assert_eq!(
-        keys("GATEWAY_URL", "ws://192.168.1.2:18789"),
-        ["gateway.url"]
+}
+
+#[test]
+fn where_the_state_lies_is_known_without_the_account() {
+    let setup = Setup::bare().set("KAPSO_CONFIG", "~/mine.toml");
+    setup.write(
+        "mine.toml",
+        "[state]\ndir = \"~/state\"\n[delivery]\nmode = \"nonsense\"\n",
     );
-    assert_eq!(keys("GATEWAY_URL", "wss://gateway.example"), [""; 0]);
-    assert_eq!(keys("GATEWAY_URL", "ws://[::1]:18789"), [""; 0]);
+    let state = State::load_with(None, &setup.environment()).unwrap();
+    assert_eq!(state.control_socket(), setup.home("state/control.sock"));
+
+    setup.write("mine.toml", "[staet]\ndir = \"~/state\"\n");
+    assert!(
+        State::load_with(None, &setup.environment()).is_err(),
+        "another folder would be looked into"
+    );
 }

@@ -66,7 +66,7 @@ impl Setup {
     }
 }
 
-/// The problems with this text as the file, each as its key, line and whole sentence.
+/// The problems with this text as the file.
 fn problems(text: &str) -> Vec<Problem> {
     Setup::new()
         .load_text(text)
@@ -75,10 +75,10 @@ fn problems(text: &str) -> Vec<Problem> {
         .to_vec()
 }
 
-/// The one problem with this text as the file.
+/// The one problem with this text as the file, from its line on.
 fn problem(text: &str) -> String {
     let problems = problems(text);
     assert_eq!(problems.len(), 1, "{problems:?}");
-    let home_free = problems[0].to_string();
-    home_free.rsplit_once("config.toml:").unwrap().1.to_owned()
+    let shown = problems[0].to_string();
+    shown.rsplit_once("config.toml:").unwrap().1.to_owned()
 }

@@ -19,7 +19,9 @@ fn what_is_shown_is_toml_with_masked_secrets_and_places() {
     );
     assert!(shown.contains("config.toml:2\n"), "{shown}");
     assert!(shown.contains("# public_url is not set\n"), "{shown}");
-    assert_eq!(shown.parse::<toml::Table>().unwrap(), config.effective());
+    let mut read: toml::Table = shown.parse().unwrap();
+    read.retain(|_, section| section.as_table().is_none_or(|keys| !keys.is_empty()));
+    assert_eq!(read, config.effective());
 }
 
 #[test]

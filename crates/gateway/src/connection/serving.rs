@@ -27,6 +27,9 @@ use crate::requests::{Ask, Requests};
 const CLOSE_SILENT: u16 = 4000;
 const CLOSE_NORMAL: u16 = 1000;
 
+/// The shortest silence that ends a connection, whatever tick the gateway names.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(200);
+
 /// A connection that was accepted and has not ended.
 #[derive(Debug)]
 pub(crate) struct Serving {
@@ -86,7 +89,11 @@ impl Serving {
         timing: &Timing,
     ) -> Self {
         let (sink, stream) = socket.split();
-        let dead_after = hello.tick.saturating_mul(2).min(timing.silence);
+        let dead_after = hello
+            .tick
+            .saturating_mul(2)
+            .max(SHORTEST_SILENCE)
+            .min(timing.silence);
         Self {
             sink,
             stream,

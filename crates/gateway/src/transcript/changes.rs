@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -37,10 +37,18 @@ pub(super) struct Changes {
 enum Watch {
     /// Not yet asked for.
     Off,
-    On { watcher: RecommendedWatcher, on: PathBuf, id: Option<FileId> },
+    /// This folder is watched. Dropping the watcher ends it.
+    On {
+        _watcher: RecommendedWatcher,
+        on: PathBuf,
+        identity: Option<Identity>,
+    },
     /// Watching failed, or is not wanted; waiters look at this interval.
     Polling(Duration),
 }
+
+/// Which folder it is. The inode alone would not tell a folder from one that was made in its place.
+type Identity = (FileId, Option<SystemTime>);
 
 /// One who waits.
 #[derive(Debug)]
@@ -55,11 +63,19 @@ impl Waiter {
 
 impl Changes {
     pub(super) fn watching(folder: PathBuf) -> Self {
-        Self { folder, told: watch::Sender::new(0), watch: Mutex::new(Watch::Off) }
+        Self {
+            folder,
+            told: watch::Sender::new(0),
+            watch: Mutex::new(Watch::Off),
+        }
     }
 
     pub(super) fn polling(folder: PathBuf, every: Duration) -> Self {
-        Self { folder, told: watch::Sender::new(0), watch: Mutex::new(Watch::Polling(every)) }
+        Self {
+            folder,
+            told: watch::Sender::new(0),
+            watch: Mutex::new(Watch::Polling(every)),
+        }
     }
 
     /// A new waiter. What changes from now on is told to it.
@@ -80,30 +96,40 @@ impl Changes {
 
     /// Sees to it that the folder, or what there is of its path, is watched. How long to wait untold.
     fn watch(&self) -> Duration {
-        // A panic while it was held left a watch that the next line checks.
+        // A panic while it was held left a watch that is looked at again below.
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let nearest = nearest(&self.folder);
-            match &mut *watch {
+            let there = identity(&nearest);
+            match &*watch {
                 Watch::Polling(every) => return *every,
-                Watch::On { on, id, .. } if *on == nearest && *id == identity(&nearest) => return UNTOLD,
-                Watch::On { watcher, on, id } => {
-                    // The old folder may be gone, and its watch with it.
-                    let _ = watcher.unwatch(on);
-                    *id = identity(&nearest);
-                    if let Err(error) = watcher.watch(&nearest, RecursiveMode::NonRecursive) {
-                        *watch = given_up(&nearest, &error);
-                    } else {
-                        *on = nearest;
-                        self.told.send_modify(|changes| *changes = changes.wrapping_add(1));
-                    }
+                Watch::On { on, identity, .. } if *on == nearest && *identity == there => {
+                    return UNTOLD;
                 }
-                Watch::Off => {
-                    *watch = match notify::recommended_watcher(self.teller()) {
-                        Ok(watcher) => Watch::On { watcher, on: PathBuf::new(), id: None },
-                        Err(error) => given_up(&nearest, &error),
-                    };
-                }
+                // A new watcher, because the old one would take the end of the old folder for that of the new.
+                Watch::On { .. } | Watch::Off => *watch = self.watched(nearest, there),
+            }
+            self.told
+                .send_modify(|changes| *changes = changes.wrapping_add(1));
+        }
+    }
+
+    fn watched(&self, folder: PathBuf, identity: Option<Identity>) -> Watch {
+        let watcher = notify::recommended_watcher(self.teller()).and_then(|mut watcher| {
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match watcher {
+            Ok(watcher) => Watch::On {
+                _watcher: watcher,
+                on: folder,
+                identity,
+            },
+            // It went away at this moment.
+            Err(_) if !folder.is_dir() => Watch::Off,
+            Err(error) => {
+                warn!(folder = %folder.display(), %error, "cannot watch for changes, looking at intervals");
+                Watch::Polling(UNWATCHED)
             }
         }
     }
@@ -126,25 +152,29 @@ fn is_change(event: &Event) -> bool {
         return false;
     }
     let noise = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         NOISE.iter().any(|end| name.ends_with(end))
     };
     event.paths.is_empty() || !event.paths.iter().all(noise)
 }
 
-fn given_up(folder: &Path, error: &notify::Error) -> Watch {
-    warn!(folder = %folder.display(), %error, "cannot watch for changes, looking at intervals");
-    Watch::Polling(UNWATCHED)
-}
-
-fn identity(folder: &Path) -> Option<FileId> {
-    fs::metadata(folder).ok().map(|metadata| (&metadata).into())
+fn identity(folder: &Path) -> Option<Identity> {
+    let metadata = fs::metadata(folder).ok()?;
+    Some(((&metadata).into(), metadata.created().ok()))
 }
 
 /// `folder`, or the nearest folder above it that exists.
 fn nearest(folder: &Path) -> PathBuf {
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_no_current_folder| folder.to_owned());
-    absolute.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned()
+    let absolute =
+        std::path::absolute(folder).unwrap_or_else(|_no_current_folder| folder.to_owned());
+    absolute
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(Path::new("/"))
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -160,10 +190,55 @@ mod tests {
         use notify::event::{DataChange, ModifyKind};
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         assert!(is_change(&event(written, "a.jsonl")));
-        assert!(is_change(&event(EventKind::Access(AccessKind::Close(AccessMode::Write)), "a.jsonl")));
-        assert!(!is_change(&event(EventKind::Access(AccessKind::Open(AccessMode::Any)), "a.jsonl")));
-        assert!(!is_change(&event(EventKind::Access(AccessKind::Close(AccessMode::Read)), "a.jsonl")));
+        assert!(is_change(&event(
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            "a.jsonl"
+        )));
+        assert!(!is_change(&event(
+            EventKind::Access(AccessKind::Open(AccessMode::Any)),
+            "a.jsonl"
+        )));
+        assert!(!is_change(&event(
+            EventKind::Access(AccessKind::Close(AccessMode::Read)),
+            "a.jsonl"
+        )));
         assert!(!is_change(&event(written, "a.trajectory.jsonl")));
-        assert!(is_change(&Event::new(EventKind::Other)), "an overflow is told without a path");
+        assert!(
+            is_change(&Event::new(EventKind::Other)),
+            "an overflow is told without a path"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_watched_from_before_it_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("agents/main/sessions");
+        let changes = Changes::watching(folder.clone());
+        let mut waiter = changes.waiter();
+        let told = |waiter: &mut Waiter| {
+            let mut waiter = Waiter(waiter.0.clone());
+            async move {
+                tokio::time::timeout(Duration::from_secs(20), waiter.0.changed())
+                    .await
+                    .unwrap()
+                    .unwrap()
+            }
+        };
+
+        waiter.arm();
+        fs::create_dir_all(&folder).unwrap();
+        told(&mut waiter).await;
+        assert_eq!(changes.watch(), UNTOLD, "now the folder itself is watched");
+
+        waiter.arm();
+        fs::write(folder.join("a.jsonl"), "x").unwrap();
+        told(&mut waiter).await;
+
+        fs::remove_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        changes.watch();
+        waiter.arm();
+        fs::write(folder.join("b.jsonl"), "x").unwrap();
+        told(&mut waiter).await;
     }
 }

@@ -58,13 +58,24 @@ pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
 
 /// Reads a message's `content`; `phase` is the whole message's. Blocks of a shape not known here are passed over.
 pub(super) fn read(raw: Option<&RawValue>, phase: Option<Phase>) -> Content {
-    let Some(raw) = raw else { return Content::default() };
+    let Some(raw) = raw else {
+        return Content::default();
+    };
     if let Some(text) = text(Some(raw)) {
-        let texts = if phase == Some(Phase::Commentary) { Vec::new() } else { vec![text] };
-        return Content { texts, calls_tool: false };
+        let texts = if phase == Some(Phase::Commentary) {
+            Vec::new()
+        } else {
+            vec![text]
+        };
+        return Content {
+            texts,
+            calls_tool: false,
+        };
     }
     let blocks: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    let blocks = blocks.iter().filter_map(|block| serde_json::from_str::<Block<'_>>(block.get()).ok());
+    let blocks = blocks
+        .iter()
+        .filter_map(|block| serde_json::from_str::<Block<'_>>(block.get()).ok());
     let mut calls_tool = false;
     let mut said: Vec<(Option<Phase>, String)> = Vec::new();
     for block in blocks {
@@ -73,21 +84,32 @@ pub(super) fn read(raw: Option<&RawValue>, phase: Option<Phase>) -> Content {
                 let text = text(block.text);
                 said.extend(text.map(|text| (block_phase(block.text_signature), text)));
             }
-            "toolCall" | "toolUse" | "tool_call" | "tool_use" | "functionCall" | "function_call" => calls_tool = true,
+            "toolCall" | "toolUse" | "tool_call" | "tool_use" | "functionCall"
+            | "function_call" => calls_tool = true,
             _ => {}
         }
     }
-    Content { texts: for_the_customer(said, phase), calls_tool }
+    Content {
+        texts: for_the_customer(said, phase),
+        calls_tool,
+    }
 }
 
 /// A block's own mark counts before the message's; final answers count before unmarked text.
 fn for_the_customer(said: Vec<(Option<Phase>, String)>, whole: Option<Phase>) -> Vec<String> {
     let marked = said.iter().any(|(phase, _)| phase.is_some());
-    let wanted = if marked { Some(Phase::FinalAnswer) } else { None };
+    let wanted = if marked {
+        Some(Phase::FinalAnswer)
+    } else {
+        None
+    };
     if !marked && whole == Some(Phase::Commentary) {
         return Vec::new();
     }
-    said.into_iter().filter(|(phase, _)| *phase == wanted).map(|(_, text)| text).collect()
+    said.into_iter()
+        .filter(|(phase, _)| *phase == wanted)
+        .map(|(_, text)| text)
+        .collect()
 }
 
 /// The signature is a JSON object in a string, or an opaque id of older releases.

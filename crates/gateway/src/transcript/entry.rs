@@ -152,8 +152,8 @@ struct Provenance<'a> {
     source_tool: Cow<'a, str>,
 }
 
-/// What is told apart before a line is read as a whole.
-#[derive(Debug)]
+/// What an entry is known by.
+#[derive(Debug, Clone)]
 pub(super) struct Name {
     pub(super) id: String,
     pub(super) at: Option<Timestamp>,
@@ -161,7 +161,10 @@ pub(super) struct Name {
 
 impl From<&Entry> for Name {
     fn from(entry: &Entry) -> Self {
-        Self { id: entry.id.clone(), at: entry.at }
+        Self {
+            id: entry.id.clone(),
+            at: entry.at,
+        }
     }
 }
 
@@ -173,12 +176,17 @@ impl Entry {
     pub(super) fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
         let line: Line<'_> = serde_json::from_slice(line)?;
         let kind = match (&*line.kind, line.message) {
-            ("message", Some(message)) => message_kind(serde_json::from_str(message.get())?),
+            ("message", Some(message)) => message_kind(&serde_json::from_str(message.get())?),
             ("session", _) => EntryKind::Session,
             ("compaction", _) => EntryKind::Compaction,
             _ => EntryKind::Other,
         };
-        Ok(Self { id: line.id, parent: line.parent_id, at: line.timestamp.and_then(instant), kind })
+        Ok(Self {
+            id: line.id,
+            parent: line.parent_id,
+            at: line.timestamp.and_then(instant),
+            kind,
+        })
     }
 }
 
@@ -186,11 +194,14 @@ impl Name {
     /// Reads only the name of a line, for looking back.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let line: Line<'_> = serde_json::from_slice(line).ok()?;
-        Some(Self { id: line.id, at: line.timestamp.and_then(instant) })
+        Some(Self {
+            id: line.id,
+            at: line.timestamp.and_then(instant),
+        })
     }
 }
 
-fn message_kind(message: Message<'_>) -> EntryKind {
+fn message_kind(message: &Message<'_>) -> EntryKind {
     match &*message.role {
         "user" => {
             let text = content::read(message.content, None).texts.join("\n");
@@ -200,7 +211,7 @@ fn message_kind(message: Message<'_>) -> EntryKind {
                 text,
             }
         }
-        "assistant" => assistant(&message),
+        "assistant" => assistant(message),
         "toolResult" => EntryKind::ToolResult,
         _ => EntryKind::Other,
     }
@@ -215,8 +226,11 @@ fn assistant(message: &Message<'_>) -> EntryKind {
         named => named,
     };
     let by_gateway = content::text(message.provider).as_deref() == Some("openclaw");
-    let own_model = content::text(message.model).is_some_and(|model| OWN_MODELS.contains(&model.as_str()));
-    let cut = message.openclaw_abort.and_then(|raw| serde_json::from_str::<Abort>(raw.get()).ok());
+    let own_model =
+        content::text(message.model).is_some_and(|model| OWN_MODELS.contains(&model.as_str()));
+    let cut = message
+        .openclaw_abort
+        .and_then(|raw| serde_json::from_str::<Abort>(raw.get()).ok());
     EntryKind::Assistant {
         texts: content.texts,
         aborted: cut.is_some_and(|cut| cut.aborted) || stop_reason == Some(StopReason::Aborted),
@@ -228,19 +242,28 @@ fn assistant(message: &Message<'_>) -> EntryKind {
 
 fn is_from_recovery(provenance: Option<&RawValue>) -> bool {
     let Some(raw) = provenance else { return false };
-    serde_json::from_str::<Provenance<'_>>(raw.get()).is_ok_and(|from| from.source_tool == RECOVERY_TOOL)
+    serde_json::from_str::<Provenance<'_>>(raw.get())
+        .is_ok_and(|from| from.source_tool == RECOVERY_TOOL)
 }
 
 /// 2026.5.7 writes the time before the words, and both releases may put the interrupted question before them.
 fn is_recovery(text: &str) -> bool {
     let text = without_time(text.trim_start());
     text.starts_with(RECOVERY)
-        || text.starts_with(QUEUED) && text.lines().any(|line| without_time(line).starts_with(RECOVERY))
+        || text.starts_with(QUEUED)
+            && text
+                .lines()
+                .any(|line| without_time(line).starts_with(RECOVERY))
 }
 
 /// `text` without the `[Sat 2026-11-21 01:17 UTC] ` that 2026.5.7 puts before a question.
 fn without_time(text: &str) -> &str {
-    let Some((stamp, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once("] ")) else { return text };
+    let Some((stamp, rest)) = text
+        .strip_prefix('[')
+        .and_then(|inner| inner.split_once("] "))
+    else {
+        return text;
+    };
     let date = stamp.split(' ').nth(1).unwrap_or_default().as_bytes();
     let is_date = date.len() == 10 && date[4] == b'-' && date[7] == b'-';
     if is_date { rest } else { text }
@@ -265,8 +288,17 @@ mod tests {
     }
 
     fn assistant(message: &str) -> (Vec<String>, Option<StopReason>, bool, bool) {
-        let line = format!(r#"{{"type":"message","id":"a","parentId":"u","message":{{"role":"assistant",{message}}}}}"#);
-        let EntryKind::Assistant { texts, stop_reason, injected, aborted, .. } = read(&line).kind else {
+        let line = format!(
+            r#"{{"type":"message","id":"a","parentId":"u","message":{{"role":"assistant",{message}}}}}"#
+        );
+        let EntryKind::Assistant {
+            texts,
+            stop_reason,
+            injected,
+            aborted,
+            ..
+        } = read(&line).kind
+        else {
             panic!("not an assistant");
         };
         (texts, stop_reason, injected, aborted)
@@ -274,13 +306,24 @@ mod tests {
 
     fn recovery(text: &str) -> bool {
         let line = serde_json::json!({"type": "message", "id": "u", "message": {"role": "user", "content": text}});
-        matches!(read(&line.to_string()).kind, EntryKind::User { recovery: true, .. })
+        matches!(
+            read(&line.to_string()).kind,
+            EntryKind::User { recovery: true, .. }
+        )
     }
 
     #[test]
     fn timestamps_are_read_as_text_and_as_milliseconds() {
-        let at = |value: &str| read(&format!(r#"{{"type":"leaf","id":"x","timestamp":{value}}}"#)).at;
-        assert_eq!(at("1795221302372"), Some(Timestamp::from_millis(1_795_221_302_372)));
+        let at = |value: &str| {
+            read(&format!(
+                r#"{{"type":"leaf","id":"x","timestamp":{value}}}"#
+            ))
+            .at
+        };
+        assert_eq!(
+            at("1795221302372"),
+            Some(Timestamp::from_millis(1_795_221_302_372))
+        );
         assert_eq!(at("\"2026-11-21T00:35:02.372Z\""), at("1795221302372"));
         assert_eq!(at("\"yesterday\""), None);
         assert_eq!(at("null"), None);
@@ -292,12 +335,24 @@ mod tests {
             r#""content":["odd",{"type":"text","text":"hi"},{"type":"text","text":7},{"no":1}],
                "stopReason":3,"provider":[],"model":null,"openclawAbort":"yes","errorMessage":{}"#,
         );
-        assert_eq!((texts.as_slice(), stop, injected, aborted), (["hi".to_owned()].as_slice(), None, false, false));
+        assert_eq!(
+            (texts.as_slice(), stop, injected, aborted),
+            (["hi".to_owned()].as_slice(), None, false, false)
+        );
     }
 
     #[test]
     fn a_line_without_type_or_id_is_refused() {
-        for line in ["", "[]", "null", "{}", r#"{"type":"message"}"#, r#"{"id":"x"}"#, r#"{"type":"x","id":"#, "\u{1}"] {
+        for line in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            r#"{"type":"message"}"#,
+            r#"{"id":"x"}"#,
+            r#"{"type":"x","id":"#,
+            "\u{1}",
+        ] {
             assert!(Entry::read(line.as_bytes()).is_err(), "{line}");
         }
     }
@@ -305,7 +360,9 @@ mod tests {
     #[test]
     fn a_tool_call_beside_stop_is_not_an_end() {
         let call = r#"{"type":"toolCall","id":"c","name":"n","arguments":{}}"#;
-        let (texts, stop, ..) = assistant(&format!(r#""content":[{{"type":"text","text":"let me see"}},{call}],"stopReason":"stop""#));
+        let (texts, stop, ..) = assistant(&format!(
+            r#""content":[{{"type":"text","text":"let me see"}},{call}],"stopReason":"stop""#
+        ));
         assert_eq!(texts, ["let me see"]);
         assert_eq!(stop, Some(StopReason::ToolUse));
     }
@@ -313,17 +370,27 @@ mod tests {
     #[test]
     fn thinking_and_commentary_are_left_out() {
         let text = |text: &str, signature: &str| {
-            serde_json::json!({"type": "text", "text": text, "textSignature": signature}).to_string()
+            serde_json::json!({"type": "text", "text": text, "textSignature": signature})
+                .to_string()
         };
         let aside = text("looking it up", r#"{"v":1,"id":"m1","phase":"commentary"}"#);
         let answer = text("it is four", r#"{"v":1,"id":"m2","phase":"final_answer"}"#);
         let plain = text("plain", "msg_0123");
         let thinking = r#"{"type":"thinking","thinking":"2+2"}"#;
-        let said = |blocks: &[&str]| assistant(&format!(r#""content":[{}],"stopReason":"stop""#, blocks.join(","))).0;
+        let said = |blocks: &[&str]| {
+            assistant(&format!(
+                r#""content":[{}],"stopReason":"stop""#,
+                blocks.join(",")
+            ))
+            .0
+        };
         assert_eq!(said(&[thinking, &aside, &answer]), ["it is four"]);
         assert_eq!(said(&[&aside]), Vec::<String>::new());
         assert_eq!(said(&[thinking, &plain]), ["plain"]);
-        assert_eq!(assistant(r#""content":[{"type":"text","text":"hm"}],"phase":"commentary""#).0, Vec::<String>::new());
+        assert_eq!(
+            assistant(r#""content":[{"type":"text","text":"hm"}],"phase":"commentary""#).0,
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -331,7 +398,12 @@ mod tests {
         let own = r#""content":"x","provider":"openclaw","model":"gateway-injected""#;
         assert!(assistant(own).2);
         assert!(!assistant(r#""content":"x","provider":"someone","model":"gateway-injected""#).2);
-        assert!(assistant(&format!(r#"{own},"openclawAbort":{{"aborted":true,"origin":"rpc"}}"#)).3);
+        assert!(
+            assistant(&format!(
+                r#"{own},"openclawAbort":{{"aborted":true,"origin":"rpc"}}"#
+            ))
+            .3
+        );
     }
 
     #[test]
@@ -339,7 +411,9 @@ mod tests {
         let words = "[System] Your previous turn was interrupted by a gateway restart while OpenClaw was waiting";
         assert!(recovery(words));
         assert!(recovery(&format!("[Sat 2026-11-21 01:28 UTC] {words}")));
-        assert!(recovery(&format!("{QUEUED}\n[Sat 2026-11-21 01:28 UTC] question\n\n[Sat 2026-11-21 01:28 UTC] {words}")));
+        assert!(recovery(&format!(
+            "{QUEUED}\n[Sat 2026-11-21 01:28 UTC] question\n\n[Sat 2026-11-21 01:28 UTC] {words}"
+        )));
         assert!(!recovery(&format!("From: +1 [role: member]\n{words}")));
         assert!(!recovery("[not a date] hello"));
     }

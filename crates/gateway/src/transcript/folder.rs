@@ -35,7 +35,10 @@ pub(super) struct FileId {
 
 impl From<&Metadata> for FileId {
     fn from(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
     }
 }
 
@@ -49,7 +52,8 @@ pub(super) struct Opened {
 impl Folder {
     /// The folder of `sessions_json`, which need not exist; none when the path names no file.
     pub(super) fn of(sessions_json: &Path) -> Option<Self> {
-        let index = fs::canonicalize(sessions_json).unwrap_or_else(|_missing| sessions_json.to_owned());
+        let index =
+            fs::canonicalize(sessions_json).unwrap_or_else(|_missing| sessions_json.to_owned());
         index.file_name()?;
         let path = match index.parent()? {
             parent if parent.as_os_str().is_empty() => PathBuf::from("."),
@@ -69,7 +73,11 @@ impl Folder {
     /// The path of the transcript `name`.
     pub(super) fn transcript(&self, name: &str) -> Result<PathBuf, RefusedFile> {
         let plain = Path::new(name).file_name().is_some_and(|file| file == name);
-        if !plain || name.contains('\0') || !name.ends_with(TRANSCRIPT) || name.ends_with(TRAJECTORY) {
+        if !plain
+            || name.contains('\0')
+            || !name.ends_with(TRANSCRIPT)
+            || name.ends_with(TRAJECTORY)
+        {
             return Err(RefusedFile::Name);
         }
         Ok(self.path.join(name))
@@ -79,13 +87,20 @@ impl Folder {
     ///
     /// `session_file` counts before the session's id. A path elsewhere stands for the file of the same name here,
     /// unless it can be reached: then it is another file, and is refused.
-    pub(super) fn name(&self, session_id: &str, session_file: Option<&str>) -> Result<String, RefusedFile> {
+    pub(super) fn name(
+        &self,
+        session_id: &str,
+        session_file: Option<&str>,
+    ) -> Result<String, RefusedFile> {
         let Some(written) = session_file.map(str::trim).filter(|file| !file.is_empty()) else {
             let name = format!("{session_id}{TRANSCRIPT}");
             return self.transcript(&name).map(|_path| name);
         };
         let path = self.path.join(written);
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or(RefusedFile::Name)?;
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or(RefusedFile::Name)?;
         self.transcript(name)?;
         if path.exists() && !self.holds(&path) {
             return Err(RefusedFile::Outside);
@@ -94,7 +109,9 @@ impl Folder {
     }
 
     fn holds(&self, path: &Path) -> bool {
-        let there = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+        let there = path
+            .parent()
+            .and_then(|parent| fs::canonicalize(parent).ok());
         let here = fs::canonicalize(&self.path).ok();
         there.is_some() && there == here
     }
@@ -119,15 +136,27 @@ impl Folder {
 pub(super) fn identify(path: &Path) -> io::Result<Option<FileId>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some((&metadata).into())),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, RefusedFile::NotAFile)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            RefusedFile::NotAFile,
+        )),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Opens the regular file `path`; none when there is none, or when it was replaced at this very moment.
 pub(super) fn open(path: &Path) -> io::Result<Option<Opened>> {
-    let Some(id) = identify(path)? else { return Ok(None) };
+    let Some(id) = identify(path)? else {
+        return Ok(None);
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -153,11 +182,27 @@ mod tests {
 
         assert_eq!(folder.name("sid", None).unwrap(), "sid.jsonl");
         assert_eq!(named("mine.jsonl").unwrap(), "mine.jsonl");
-        assert_eq!(named(dir.path().join("mine.jsonl").to_str().unwrap()).unwrap(), "mine.jsonl");
-        assert_eq!(named("/nowhere/in/a/container/mine.jsonl").unwrap(), "mine.jsonl");
+        assert_eq!(
+            named(dir.path().join("mine.jsonl").to_str().unwrap()).unwrap(),
+            "mine.jsonl"
+        );
+        assert_eq!(
+            named("/nowhere/in/a/container/mine.jsonl").unwrap(),
+            "mine.jsonl"
+        );
         let outside = elsewhere.path().join("other.jsonl");
-        assert!(matches!(named(outside.to_str().unwrap()), Err(RefusedFile::Outside)));
-        for bad in ["/etc/passwd", "x.trajectory.jsonl", "..", "a\0.jsonl", "secrets.txt", "/"] {
+        assert!(matches!(
+            named(outside.to_str().unwrap()),
+            Err(RefusedFile::Outside)
+        ));
+        for bad in [
+            "/etc/passwd",
+            "x.trajectory.jsonl",
+            "..",
+            "a\0.jsonl",
+            "secrets.txt",
+            "/",
+        ] {
             assert!(matches!(named(bad), Err(RefusedFile::Name)), "{bad}");
         }
         assert!(matches!(folder.name("../x", None), Err(RefusedFile::Name)));

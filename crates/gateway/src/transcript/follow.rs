@@ -38,25 +38,39 @@ pub struct Follow {
 
 impl Follow {
     /// From the present end.
-    pub(super) fn from_end(shared: Arc<Shared>, session: SessionKey) -> Result<Self, TranscriptError> {
+    pub(super) fn from_end(
+        shared: Arc<Shared>,
+        session: SessionKey,
+    ) -> Result<Self, TranscriptError> {
         let mut follow = Self::new(shared, session);
-        let Some(name) = follow.file_name()? else { return Ok(follow) };
+        let Some(name) = follow.file_name()? else {
+            return Ok(follow);
+        };
         let path = follow.transcript(&name)?;
         let tail = Tail::at_end(name, path.clone(), &mut follow.recent, &follow.shared.tally);
         follow.tail = Some(tail.map_err(|source| TranscriptError::Read { path, source })?);
-        follow.last = follow.recent.last().map(Last::from);
+        follow.last = follow.recent.newest().map(Last::from);
         Ok(follow)
     }
 
     /// From `place`, in the file that it is in or in what became of that file.
-    pub(super) fn from_place(shared: Arc<Shared>, session: SessionKey, place: &Place) -> Result<Self, TranscriptError> {
+    pub(super) fn from_place(
+        shared: Arc<Shared>,
+        session: SessionKey,
+        place: &Place,
+    ) -> Result<Self, TranscriptError> {
         let mut follow = Self::new(shared, session);
         let path = follow.transcript(&place.file)?;
         let mut tail = Tail::at_start(place.file.clone(), path.clone());
-        let found = follow.find(&path, place).map_err(|source| TranscriptError::Read { path, source })?;
+        let found = follow
+            .find(&path, place)
+            .map_err(|source| TranscriptError::Read { path, source })?;
         match found {
             Some((opened, position)) => tail.continue_at(opened, position),
-            None => follow.recent.extend(place.last.as_ref()),
+            None => {
+                follow.recent.extend(place.last.as_ref());
+                follow.recent.replay();
+            }
         }
         follow.last = place.last.clone();
         follow.session_id.clone_from(&place.session);
@@ -82,7 +96,11 @@ impl Follow {
     /// The place after the last entry that was given out.
     pub fn mark(&self) -> Mark {
         let place = self.tail.as_ref().map(|tail| {
-            let position = if self.queue.is_empty() { tail.position() } else { &self.taken };
+            let position = if self.queue.is_empty() {
+                tail.position()
+            } else {
+                &self.taken
+            };
             Place {
                 session: self.session_id.clone(),
                 file: tail.name().to_owned(),
@@ -133,7 +151,10 @@ impl Follow {
 
     fn take(&mut self) -> Option<Entry> {
         let Line { entry, end } = self.queue.pop_front()?;
-        self.last = Some(Last { id: entry.id.clone(), at: entry.at });
+        self.last = Some(Last {
+            id: entry.id.clone(),
+            at: entry.at,
+        });
         self.taken = end;
         Some(entry)
     }
@@ -144,7 +165,10 @@ impl Follow {
             self.taken = tail.position().clone();
             let read = tail.read(&mut self.recent, &mut self.queue, &self.shared.tally);
             let moved = read.and_then(|read| Ok(read || tail.reopen()?));
-            if moved.map_err(|source| TranscriptError::Read { path: tail.path().to_owned(), source })? {
+            if moved.map_err(|source| TranscriptError::Read {
+                path: tail.path().to_owned(),
+                source,
+            })? {
                 return Ok(true);
             }
         }
@@ -173,38 +197,65 @@ impl Follow {
         }
         let path = self.transcript(&name)?;
         debug!(session = %self.session, file = %name, "following the session's file");
+        self.recent.replay();
         let mut tail = Tail::at_start(name, path);
         let opened = tail.reopen();
-        opened.map_err(|source| TranscriptError::Read { path: tail.path().to_owned(), source })?;
+        opened.map_err(|source| TranscriptError::Read {
+            path: tail.path().to_owned(),
+            source,
+        })?;
         self.tail = Some(tail);
         Ok(true)
     }
 
     /// The name of the file that the session has now.
     fn file_name(&mut self) -> Result<Option<String>, TranscriptError> {
-        let Some(described) = self.shared.index.describe(&self.session, &self.shared.tally)? else { return Ok(None) };
+        let Some(described) = self
+            .shared
+            .index
+            .describe(&self.session, &self.shared.tally)?
+        else {
+            return Ok(None);
+        };
         let file = described.session_file.as_deref();
-        let name = self.shared.folder.name(&described.session_id, file).map_err(|why| self.refused(why))?;
+        let name = self
+            .shared
+            .folder
+            .name(&described.session_id, file)
+            .map_err(|why| self.refused(why))?;
         self.session_id = described.session_id;
         Ok(Some(name))
     }
 
     fn transcript(&self, name: &str) -> Result<std::path::PathBuf, TranscriptError> {
-        self.shared.folder.transcript(name).map_err(|why| self.refused(why))
+        self.shared
+            .folder
+            .transcript(name)
+            .map_err(|why| self.refused(why))
     }
 
     fn refused(&self, why: RefusedFile) -> TranscriptError {
-        TranscriptError::Refused { session: self.session.clone(), why }
+        TranscriptError::Refused {
+            session: self.session.clone(),
+            why,
+        }
     }
 
     /// The file that has `place` in it: the one of that name, or what a reset left of it.
     fn find(&mut self, path: &Path, place: &Place) -> io::Result<Option<(Opened, Position)>> {
         let archived = self.shared.folder.archived(&place.file).unwrap_or_default();
         for path in std::iter::once(path.to_owned()).chain(archived) {
-            let Some(opened) = folder::open(&path)? else { continue };
+            let Some(opened) = folder::open(&path)? else {
+                continue;
+            };
             let position = Position::at(&opened.file, place.offset)?;
             if let Some(position) = position.filter(|position| position.check() == place.check) {
-                tail::look_back(&opened.file, place.offset, &mut self.recent, &self.shared.tally)?;
+                tail::look_back(
+                    &opened.file,
+                    place.offset,
+                    &mut self.recent,
+                    &self.shared.tally,
+                )?;
                 return Ok(Some((opened, position)));
             }
         }
@@ -215,6 +266,9 @@ impl Follow {
 impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.tail.as_ref().map(Tail::name);
-        f.debug_struct("Follow").field("session", &self.session).field("file", &file).finish_non_exhaustive()
+        f.debug_struct("Follow")
+            .field("session", &self.session)
+            .field("file", &file)
+            .finish_non_exhaustive()
     }
 }

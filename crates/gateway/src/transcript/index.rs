@@ -31,6 +31,9 @@ pub(super) struct Described {
     pub(super) session_file: Option<String>,
 }
 
+/// The sessions that were asked for, by key; none for one that the file does not have.
+type Sessions = HashMap<String, Option<Described>>;
+
 /// `sessions.json`, and what was read of it.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -42,7 +45,7 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Known {
     stamp: Option<Stamp>,
-    sessions: HashMap<String, Option<Described>>,
+    sessions: Sessions,
 }
 
 /// By which a change of the file is noticed.
@@ -65,13 +68,20 @@ impl From<&Metadata> for Stamp {
 
 impl Index {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, known: Mutex::default() }
+        Self {
+            path,
+            known: Mutex::default(),
+        }
     }
 
     /// What the file says of exactly `session`; none when it says nothing, or does not exist.
     ///
     /// After an error the last good reading counts for the sessions that it had, until the file changes again.
-    pub(super) fn describe(&self, session: &SessionKey, tally: &Tally) -> Result<Option<Described>, TranscriptError> {
+    pub(super) fn describe(
+        &self,
+        session: &SessionKey,
+        tally: &Tally,
+    ) -> Result<Option<Described>, TranscriptError> {
         // A panic while it was held left at worst an outdated reading.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let key = session.as_str();
@@ -87,10 +97,15 @@ impl Index {
         if known.sessions.len() >= SESSIONS && !known.sessions.contains_key(key) {
             known.sessions.clear();
         }
-        let wanted = known.sessions.keys().cloned().chain([key.to_owned()]).map(|key| (key, None)).collect();
+        let wanted = known
+            .sessions
+            .keys()
+            .cloned()
+            .chain([key.to_owned()])
+            .map(|key| (key, None))
+            .collect();
         known.stamp = Some(stamp);
-        let (stamp, sessions) = self.read(wanted, tally)?;
-        *known = Known { stamp, sessions };
+        *known = self.read(wanted, tally)?;
         Ok(known.sessions.get(key).cloned().flatten())
     }
 
@@ -102,44 +117,52 @@ impl Index {
         }
     }
 
-    fn read(
-        &self,
-        wanted: HashMap<String, Option<Described>>,
-        tally: &Tally,
-    ) -> Result<(Option<Stamp>, HashMap<String, Option<Described>>), TranscriptError> {
+    fn read(&self, wanted: Sessions, tally: &Tally) -> Result<Known, TranscriptError> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, wanted)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Known {
+                    stamp: None,
+                    sessions: wanted,
+                });
+            }
             Err(source) => return Err(self.unreadable(source)),
         };
         let metadata = file.metadata().map_err(|source| self.unreadable(source))?;
         let mut text = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        file.read_to_end(&mut text).map_err(|source| self.unreadable(source))?;
+        file.read_to_end(&mut text)
+            .map_err(|source| self.unreadable(source))?;
         tally.index_read();
-        let sessions = pick(&text, wanted).map_err(|source| TranscriptError::Index { path: self.path.clone(), source })?;
-        Ok((Some((&metadata).into()), sessions))
+        let sessions = pick(&text, wanted).map_err(|source| TranscriptError::Index {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(Known {
+            stamp: Some((&metadata).into()),
+            sessions,
+        })
     }
 
     fn unreadable(&self, source: io::Error) -> TranscriptError {
-        TranscriptError::Read { path: self.path.clone(), source }
+        TranscriptError::Read {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 
 /// Fills in what `text` says of the sessions that are keys of `wanted`.
-fn pick(
-    text: &[u8],
-    wanted: HashMap<String, Option<Described>>,
-) -> Result<HashMap<String, Option<Described>>, serde_json::Error> {
+fn pick(text: &[u8], wanted: Sessions) -> Result<Sessions, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let sessions = Wanted(wanted).deserialize(&mut json)?;
     json.end()?;
     Ok(sessions)
 }
 
-struct Wanted(HashMap<String, Option<Described>>);
+struct Wanted(Sessions);
 
 impl<'de> DeserializeSeed<'de> for Wanted {
-    type Value = HashMap<String, Option<Described>>;
+    type Value = Sessions;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
@@ -147,7 +170,7 @@ impl<'de> DeserializeSeed<'de> for Wanted {
 }
 
 impl<'de> Visitor<'de> for Wanted {
-    type Value = HashMap<String, Option<Described>>;
+    type Value = Sessions;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of sessions by key")
@@ -180,8 +203,14 @@ struct Entry {
 
 impl Described {
     fn read(raw: &RawValue) -> Option<Self> {
-        let Entry { session_id, session_file } = serde_json::from_str(raw.get()).ok()?;
-        Some(Self { session_id, session_file })
+        let Entry {
+            session_id,
+            session_file,
+        } = serde_json::from_str(raw.get()).ok()?;
+        Some(Self {
+            session_id,
+            session_file,
+        })
     }
 }
 
@@ -198,7 +227,11 @@ mod tests {
     fn described(text: &str, key: &str) -> Option<String> {
         let wanted = HashMap::from([(session(key).to_string(), None)]);
         let sessions = pick(text.as_bytes(), wanted).unwrap();
-        sessions.into_values().next().flatten().map(|described| described.session_id)
+        sessions
+            .into_values()
+            .next()
+            .flatten()
+            .map(|described| described.session_id)
     }
 
     #[test]
@@ -224,14 +257,37 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sessions.json");
         let (index, tally) = (Index::new(path.clone()), Tally::default());
-        let id = |key: &str| index.describe(&session(key), &tally).unwrap().map(|found| found.session_id);
+        let id = |key: &str| {
+            index
+                .describe(&session(key), &tally)
+                .unwrap()
+                .map(|found| found.session_id)
+        };
         assert_eq!(id("a"), None);
         assert_eq!(tally.counters().index_reads, 0);
 
-        fs::write(&path, r#"{"agent:main:a":{"sessionId":"1"},"agent:main:b":{"sessionId":"2"}}"#).unwrap();
-        assert_eq!((id("a"), id("b")), (Some("1".to_owned()), Some("2".to_owned())));
-        assert_eq!(tally.counters().index_reads, 2, "once per newly wanted session");
-        assert_eq!((id("a"), id("b"), id("a")), (Some("1".to_owned()), Some("2".to_owned()), Some("1".to_owned())));
+        fs::write(
+            &path,
+            r#"{"agent:main:a":{"sessionId":"1"},"agent:main:b":{"sessionId":"2"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (id("a"), id("b")),
+            (Some("1".to_owned()), Some("2".to_owned()))
+        );
+        assert_eq!(
+            tally.counters().index_reads,
+            2,
+            "once per newly wanted session"
+        );
+        assert_eq!(
+            (id("a"), id("b"), id("a")),
+            (
+                Some("1".to_owned()),
+                Some("2".to_owned()),
+                Some("1".to_owned())
+            )
+        );
         assert_eq!(tally.counters().index_reads, 2);
 
         let next = dir.path().join("sessions.json.tmp");

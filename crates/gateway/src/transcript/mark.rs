@@ -39,7 +39,10 @@ pub(super) struct Last {
 
 impl From<&Name> for Last {
     fn from(name: &Name) -> Self {
-        Self { id: name.id.clone(), at: name.at }
+        Self {
+            id: name.id.clone(),
+            at: name.at,
+        }
     }
 }
 

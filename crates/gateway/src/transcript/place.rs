@@ -26,14 +26,22 @@ pub(super) struct Position {
 
 impl Position {
     /// The beginning of a file.
-    pub(super) const START: Self = Self { offset: 0, bytes: [0; WINDOW], kept: 0 };
+    pub(super) const START: Self = Self {
+        offset: 0,
+        bytes: [0; WINDOW],
+        kept: 0,
+    };
 
     /// The place `offset` in `file`; none when the file is shorter.
     pub(super) fn at(file: &File, offset: u64) -> io::Result<Option<Self>> {
         let kept = usize::try_from(offset).unwrap_or(WINDOW).min(WINDOW);
         let mut bytes = [0; WINDOW];
         let read = read_at(file, &mut bytes[..kept], offset - kept as u64)?;
-        Ok((read == kept).then_some(Self { offset, bytes, kept }))
+        Ok((read == kept).then_some(Self {
+            offset,
+            bytes,
+            kept,
+        }))
     }
 
     /// The bytes before the place.
@@ -48,7 +56,11 @@ impl Position {
         let old = self.kept.min(WINDOW - new);
         bytes[..old].copy_from_slice(&self.bytes[self.kept - old..self.kept]);
         bytes[old..old + new].copy_from_slice(&passed[passed.len() - new..]);
-        Self { offset: self.offset + passed.len() as u64, bytes, kept: old + new }
+        Self {
+            offset: self.offset + passed.len() as u64,
+            bytes,
+            kept: old + new,
+        }
     }
 
     /// A digest of the bytes before the place.
@@ -87,8 +99,14 @@ mod tests {
         for end in [0_usize, 1, 63, 64, 65, 127, 200] {
             let read = Position::at(&file, end as u64).unwrap().unwrap();
             for step in [1, 7, 64, 100, 200] {
-                let walked = text[..end].chunks(step).fold(Position::START, |place, chunk| place.after(chunk));
-                assert_eq!((walked.offset, walked.before()), (read.offset, read.before()), "{end} by {step}");
+                let walked = text[..end]
+                    .chunks(step)
+                    .fold(Position::START, |place, chunk| place.after(chunk));
+                assert_eq!(
+                    (walked.offset, walked.before()),
+                    (read.offset, read.before()),
+                    "{end} by {step}"
+                );
                 assert_eq!(walked.check(), read.check());
             }
         }

@@ -47,12 +47,10 @@ pub(super) struct Tail {
     partial: Vec<u8>,
     /// The line that is being read is too long, its rest is passed over.
     skipping: bool,
-    /// What is read may have been read before.
-    replaying: bool,
 }
 
 impl Tail {
-    /// The file `name`, read from its start; entries that `recent` knows are passed over.
+    /// The file `name`, to be read from its start.
     pub(super) fn at_start(name: String, path: PathBuf) -> Self {
         Self {
             name,
@@ -62,12 +60,16 @@ impl Tail {
             end: Position::START,
             partial: Vec::new(),
             skipping: false,
-            replaying: true,
         }
     }
 
     /// The file `name`, read from its present end; its last entries become known to `recent`.
-    pub(super) fn at_end(name: String, path: PathBuf, recent: &mut Recent, tally: &Tally) -> io::Result<Self> {
+    pub(super) fn at_end(
+        name: String,
+        path: PathBuf,
+        recent: &mut Recent,
+        tally: &Tally,
+    ) -> io::Result<Self> {
         let mut tail = Self::at_start(name, path);
         if let Some(opened) = folder::open(&tail.path)? {
             let length = opened.file.metadata()?.len();
@@ -82,7 +84,6 @@ impl Tail {
         self.opened = Some(opened);
         self.end = place.clone();
         self.lines = place;
-        self.replaying = false;
     }
 
     pub(super) fn name(&self) -> &str {
@@ -99,11 +100,18 @@ impl Tail {
     }
 
     /// Reads on, at most [`CHUNK`] bytes. Whether there was anything to read.
-    pub(super) fn read(&mut self, recent: &mut Recent, into: &mut VecDeque<Line>, tally: &Tally) -> io::Result<bool> {
-        let Some(opened) = &self.opened else { return Ok(false) };
+    pub(super) fn read(
+        &mut self,
+        recent: &mut Recent,
+        into: &mut VecDeque<Line>,
+        tally: &Tally,
+    ) -> io::Result<bool> {
+        let Some(opened) = &self.opened else {
+            return Ok(false);
+        };
         let length = opened.file.metadata()?.len();
         let Some(new) = length.checked_sub(self.end.offset) else {
-            self.rewind(tally);
+            self.rewind(recent, tally);
             return Ok(true);
         };
         let known = self.end.before().len();
@@ -111,7 +119,7 @@ impl Tail {
         let read = read_at(&opened.file, &mut bytes, self.end.offset - known as u64)?;
         tally.bytes(read);
         let Some(new) = bytes[..read].strip_prefix(self.end.before()) else {
-            self.rewind(tally);
+            self.rewind(recent, tally);
             return Ok(true);
         };
         self.take(new, recent, into, tally);
@@ -124,22 +132,30 @@ impl Tail {
         if there.is_none() || there == self.opened.as_ref().map(|opened| opened.id) {
             return Ok(false);
         }
-        let Some(opened) = folder::open(&self.path)? else { return Ok(false) };
+        let Some(opened) = folder::open(&self.path)? else {
+            return Ok(false);
+        };
         self.opened = Some(opened);
         Ok(true)
     }
 
-    fn rewind(&mut self, tally: &Tally) {
+    fn rewind(&mut self, recent: &mut Recent, tally: &Tally) {
         tally.rewritten();
         self.lines = Position::START;
         self.end = Position::START;
         self.partial = Vec::new();
         self.skipping = false;
-        self.replaying = true;
+        recent.replay();
     }
 
     /// Cuts `bytes`, which follow the last byte read, into lines.
-    fn take(&mut self, bytes: &[u8], recent: &mut Recent, into: &mut VecDeque<Line>, tally: &Tally) {
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        recent: &mut Recent,
+        into: &mut VecDeque<Line>,
+        tally: &Tally,
+    ) {
         let start = self.end.clone();
         let mut from = 0;
         while let Some(length) = bytes[from..].iter().position(|byte| *byte == b'\n') {
@@ -190,17 +206,25 @@ impl Tail {
             }
         };
         let name = Name::from(&entry);
-        if self.replaying && recent.is_old(&name) {
+        if recent.is_old(&name) {
             return;
         }
         recent.add(name);
-        into.push_back(Line { entry, end: self.lines.clone() });
+        into.push_back(Line {
+            entry,
+            end: self.lines.clone(),
+        });
     }
 }
 
 /// Makes the last entries before `end` known to `recent`. The end of the last whole line before `end`; none when
 /// there is no line to be found.
-pub(super) fn look_back(file: &File, end: u64, recent: &mut Recent, tally: &Tally) -> io::Result<Option<Position>> {
+pub(super) fn look_back(
+    file: &File,
+    end: u64,
+    recent: &mut Recent,
+    tally: &Tally,
+) -> io::Result<Option<Position>> {
     let mut reach = LOOK_BACK;
     loop {
         let size = usize::try_from(end).unwrap_or(reach).min(reach);
@@ -211,14 +235,21 @@ pub(super) fn look_back(file: &File, end: u64, recent: &mut Recent, tally: &Tall
         let bytes = &bytes[..read];
         // The first line began before what was read, unless that is all there is.
         let first = if start == 0 { Some(0) } else { line_end(bytes) };
-        let last = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        let last = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map(|at| at + 1);
         match (first, last) {
             (Some(first), Some(last)) if first < last => {
-                let names = bytes[first..last].split(|byte| *byte == b'\n').filter_map(Name::read);
+                let names = bytes[first..last]
+                    .split(|byte| *byte == b'\n')
+                    .filter_map(Name::read);
                 names.for_each(|name| recent.add(name));
                 return Position::at(file, start + last as u64);
             }
-            (_, Some(last)) if reach >= LONGEST_LINE => return Position::at(file, start + last as u64),
+            (_, Some(last)) if reach >= LONGEST_LINE => {
+                return Position::at(file, start + last as u64);
+            }
             _ if start == 0 => return Ok(None),
             _ if reach >= LONGEST_LINE => return Position::at(file, end),
             _ => reach = (reach * 4).min(LONGEST_LINE),
@@ -227,5 +258,8 @@ pub(super) fn look_back(file: &File, end: u64, recent: &mut Recent, tally: &Tall
 }
 
 fn line_end(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+    bytes
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map(|at| at + 1)
 }

@@ -60,9 +60,16 @@ impl TurnView {
         if self.own.contains(&entry.id) {
             return Vec::new();
         }
-        let descends = entry.parent.as_ref().is_some_and(|parent| self.own.contains(parent));
+        let descends = entry
+            .parent
+            .as_ref()
+            .is_some_and(|parent| self.own.contains(parent));
         let own = match &entry.kind {
-            EntryKind::User { text, idempotency_key, recovery } => {
+            EntryKind::User {
+                text,
+                idempotency_key,
+                recovery,
+            } => {
                 self.open = self.is_own(text, idempotency_key.as_deref(), *recovery);
                 self.open
             }
@@ -97,19 +104,38 @@ impl TurnView {
 
 /// The answer that a message of the model holds, if it is meant as one.
 fn said(entry: &Entry) -> Option<Said> {
-    let EntryKind::Assistant { texts, stop_reason, error, injected, aborted } = &entry.kind else { return None };
+    let EntryKind::Assistant {
+        texts,
+        stop_reason,
+        error,
+        injected,
+        aborted,
+    } = &entry.kind
+    else {
+        return None;
+    };
     let truncated = match stop_reason {
         None | Some(StopReason::Stop) => false,
         Some(StopReason::Length) => true,
-        Some(StopReason::ToolUse | StopReason::Error | StopReason::Aborted | StopReason::Other(_)) => return None,
+        Some(
+            StopReason::ToolUse | StopReason::Error | StopReason::Aborted | StopReason::Other(_),
+        ) => return None,
     };
-    let blocks: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();
+    let blocks: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| !text.trim().is_empty())
+        .collect();
     let text = blocks.join("\n").trim().to_owned();
     let excuse = EXCUSES.iter().any(|excuse| text.starts_with(excuse));
     if text.is_empty() || excuse || error.is_some() || *injected || *aborted {
         return None;
     }
-    Some(Said { id: entry.id.clone(), text, truncated })
+    Some(Said {
+        id: entry.id.clone(),
+        text,
+        truncated,
+    })
 }
 
 fn unified(text: &str) -> String {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::peer::{Client, Server, within};
 
-const TICK: u64 = 40;
+/// Milliseconds; long enough for a busy machine to answer within it.
+const TICK: u64 = 250;
 
 #[tokio::test]
 async fn g5_a_silent_gateway_is_given_up_and_dialled_again() -> Result<()> {
@@ -47,7 +48,7 @@ async fn a_gateway_that_answers_pings_is_alive_without_ticks() -> Result<()> {
         let policy = json!({"policy": {"tickIntervalMs": TICK}});
         let mut peer = server.welcome_as("2026.9.6", policy).await?;
         client.gateway.ready().await;
-        for _ in 0..4 {
+        for _ in 0..3 {
             peer.pinged().await?;
         }
         assert_eq!(client.gateway.counters().connections, 1);

@@ -163,7 +163,7 @@ impl Peer {
             match self.socket.next().await.context("the client hung up")?? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
                 Message::Close(frame) => bail!("closed: {frame:?}"),
-                _ => {}
+                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
     }

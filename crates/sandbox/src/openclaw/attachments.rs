@@ -34,7 +34,9 @@ fn content(attachment: &Value) -> Option<&str> {
 
 fn one(release: Release, attachment: &Value, name: &str, content: &str) -> Result<(), Rejection> {
     let unsupported = |what: &str| {
-        Rejection::invalid(format!("UnsupportedAttachmentError: attachment {name}: {what}"))
+        Rejection::invalid(format!(
+            "UnsupportedAttachmentError: attachment {name}: {what}"
+        ))
     };
     let base64 = match content.split_once(";base64,") {
         Some((_, base64)) if content.starts_with("data:") => base64,
@@ -81,7 +83,9 @@ mod tests {
 
     fn refused(release: Release, attachment: &Value) -> Option<String> {
         let list = json!([attachment]);
-        check(release, Some(&list)).err().map(|rejection| rejection.message)
+        check(release, Some(&list))
+            .err()
+            .map(|rejection| rejection.message)
     }
 
     #[test]

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error};
 use uuid::Uuid;
 
 use super::clients::{Out, Seat};
-use super::gateway::Gateway;
 use super::faults::ConnectFault;
 use super::frame::{event, numbered};
+use super::gateway::Gateway;
 use super::handshake::{self, Caller, LONGEST_FIRST, Refusal, Welcome};
 use super::hello::LARGEST_FRAME;
 use super::json::Object;
@@ -44,9 +44,10 @@ enum Over {
 
 impl From<Error> for Over {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Capacity(_) => Self::Closed(handshake::silent(1009)),
-            _ => Self::Gone,
+        if matches!(error, Error::Capacity(_)) {
+            Self::Closed(handshake::silent(1009))
+        } else {
+            Self::Gone
         }
     }
 }
@@ -64,7 +65,8 @@ pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream) {
     let seat = gateway.clients.enter(&gateway.stop);
     let (id, cut) = (seat.id, seat.cut.clone());
     // A connection that is cut is dropped wherever it stands, so that no close frame is written.
-    cut.run_until_cancelled(run(Arc::clone(&gateway), stream, seat)).await;
+    cut.run_until_cancelled(run(Arc::clone(&gateway), stream, seat))
+        .await;
     gateway.clients.leave(id);
 }
 
@@ -76,6 +78,10 @@ async fn run(gateway: Arc<Gateway>, stream: TcpStream, seat: Seat) {
         return;
     }
     let mut origin = false;
+    #[expect(
+        clippy::result_large_err,
+        reason = "the library's callback has this type"
+    )]
     let note = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         origin = request.headers().contains_key("origin");
         Ok(response)
@@ -140,7 +146,9 @@ impl Connection {
         let payload = Object::new()
             .with("nonce", nonce)
             .with("ts", self.gateway.clock.now())
-            .when(modern, |o| o.with("capabilities", ["model-catalog-snapshot"]));
+            .when(modern, |o| {
+                o.with("capabilities", ["model-catalog-snapshot"])
+            });
         numbered(&event("connect.challenge", payload), None)
     }
 
@@ -251,6 +259,8 @@ fn shortened(reason: &str) -> Cow<'_, str> {
     if reason.len() <= LONGEST_REASON {
         return Cow::Borrowed(reason);
     }
-    let end = (0..=LONGEST_REASON).rev().find(|at| reason.is_char_boundary(*at));
+    let end = (0..=LONGEST_REASON)
+        .rev()
+        .find(|at| reason.is_char_boundary(*at));
     Cow::Borrowed(&reason[..end.unwrap_or(0)])
 }

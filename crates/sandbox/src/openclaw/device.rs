@@ -52,14 +52,23 @@ impl Device {
     ) -> Result<(), Rejection> {
         let key = self.key()?;
         if hex::encode(Sha256::digest(key.as_bytes())) != self.id {
-            return Err(refusal("device identity mismatch", "DEVICE_AUTH_DEVICE_ID_MISMATCH"));
+            return Err(refusal(
+                "device identity mismatch",
+                "DEVICE_AUTH_DEVICE_ID_MISMATCH",
+            ));
         }
         if self.nonce != nonce {
-            return Err(refusal("device nonce mismatch", "DEVICE_AUTH_NONCE_MISMATCH"));
+            return Err(refusal(
+                "device nonce mismatch",
+                "DEVICE_AUTH_NONCE_MISMATCH",
+            ));
         }
         let signed_at = Timestamp::from_millis(self.signed_at);
         if now.since(signed_at).max(signed_at.since(now)) > SKEW {
-            return Err(refusal("device signature expired", "DEVICE_AUTH_SIGNATURE_EXPIRED"));
+            return Err(refusal(
+                "device signature expired",
+                "DEVICE_AUTH_SIGNATURE_EXPIRED",
+            ));
         }
         let signature = URL_SAFE_NO_PAD
             .decode(&self.signature)
@@ -72,7 +81,10 @@ impl Device {
         if genuine {
             return Ok(());
         }
-        Err(refusal("device signature invalid", "DEVICE_AUTH_SIGNATURE_INVALID"))
+        Err(refusal(
+            "device signature invalid",
+            "DEVICE_AUTH_SIGNATURE_INVALID",
+        ))
     }
 
     /// The v3 payload.
@@ -99,7 +111,12 @@ impl Device {
         bytes
             .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
             .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
-            .ok_or_else(|| refusal("device public key invalid", "DEVICE_AUTH_PUBLIC_KEY_INVALID"))
+            .ok_or_else(|| {
+                refusal(
+                    "device public key invalid",
+                    "DEVICE_AUTH_PUBLIC_KEY_INVALID",
+                )
+            })
     }
 }
 
@@ -111,10 +128,7 @@ fn refusal(message: &str, code: &str) -> Rejection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Approved; this is its token.
-    Paired {
-        token: String,
-        issued_at: Timestamp,
-    },
+    Paired { token: String, issued_at: Timestamp },
     /// Asked, and not approved yet.
     Pending { request: String },
 }
@@ -130,7 +144,10 @@ impl Pairing {
         let pending = || Standing::Pending {
             request: Uuid::new_v4().to_string(),
         };
-        devices.entry(device.to_owned()).or_insert_with(pending).clone()
+        devices
+            .entry(device.to_owned())
+            .or_insert_with(pending)
+            .clone()
     }
 
     /// Approves a pending request; false when there is none of that id.
@@ -192,7 +209,9 @@ mod tests {
             family: "",
         };
         let nonce = "11111111-2222-4333-8444-555555555555";
-        let error = device.verify(&signed, nonce, Timestamp::from_millis(now)).err()?;
+        let error = device
+            .verify(&signed, nonce, Timestamp::from_millis(now))
+            .err()?;
         error.details?.get("code")?.as_str().map(str::to_owned)
     }
 
@@ -221,7 +240,12 @@ mod tests {
         let Standing::Pending { request } = pairing.standing("d") else {
             panic!("an unknown device is pending");
         };
-        assert_eq!(pairing.standing("d"), Standing::Pending { request: request.clone() });
+        assert_eq!(
+            pairing.standing("d"),
+            Standing::Pending {
+                request: request.clone()
+            }
+        );
         assert!(!pairing.approve("another", Timestamp::from_millis(0)));
         assert!(pairing.approve(&request, Timestamp::from_millis(0)));
         assert!(matches!(pairing.standing("d"), Standing::Paired { .. }));

@@ -21,7 +21,12 @@ struct Teller<'a> {
 }
 
 /// The run began.
-pub(super) fn started(release: Release, run: &Run, summary: &Summary, at: Timestamp) -> Vec<String> {
+pub(super) fn started(
+    release: Release,
+    run: &Run,
+    summary: &Summary,
+    at: Timestamp,
+) -> Vec<String> {
     let teller = Teller {
         release,
         run,
@@ -141,7 +146,9 @@ impl Teller<'_> {
         let payload = Object::new()
             .with("runId", &self.run.asked.key)
             .with("sessionKey", &self.summary.key)
-            .when(self.release >= Release::V2026_7_35, |o| o.with("agentId", "main"))
+            .when(self.release >= Release::V2026_7_35, |o| {
+                o.with("agentId", "main")
+            })
             .with("seq", seq)
             .with("state", state);
         event("chat", fill(payload))
@@ -160,8 +167,10 @@ impl Teller<'_> {
         let assistant = self.agent("assistant", words);
         let seq = self.run.next_seq();
         let delta = self.chat(seq, "delta", |o| {
-            o.when(self.release >= Release::V2026_7_35, |o| o.with("deltaText", text))
-                .nest("message", self.message(text))
+            o.when(self.release >= Release::V2026_7_35, |o| {
+                o.with("deltaText", text)
+            })
+            .nest("message", self.message(text))
         });
         let mut events = vec![assistant, delta];
         if self.release == Release::V2026_9_6 {
@@ -180,11 +189,12 @@ impl Teller<'_> {
                 o.maybe("startedAt", self.summary.started_at)
             })
             .with("endedAt", self.at);
-        let data = match &outcome.visible {
-            Visible::Error { message } => data.with("error", message),
-            Visible::Text { stop, .. } => data.with("aborted", false).with("stopReason", stop),
-            Visible::Nothing => data.with("aborted", false).with("stopReason", "stop"),
-            Visible::Aborted => data.with("aborted", true),
+        let data = match (&outcome.visible, self.release) {
+            (Visible::Error { message }, _) => data.with("error", message),
+            (_, Release::V2026_5_7) => data,
+            (Visible::Text { stop, .. }, _) => data.with("aborted", false).with("stopReason", stop),
+            (Visible::Nothing, _) => data.with("aborted", false).with("stopReason", "stop"),
+            (Visible::Aborted, _) => data.with("aborted", true),
         };
         match self.release {
             Release::V2026_5_7 => data.with("livenessState", outcome.liveness),
@@ -201,7 +211,9 @@ impl Teller<'_> {
     fn chat_end(&self, outcome: &Outcome) -> Option<String> {
         let seq = self.run.next_seq();
         let stop = |o: Object, reason: &str| {
-            o.when(self.release >= Release::V2026_7_35, |o| o.with("stopReason", reason))
+            o.when(self.release >= Release::V2026_7_35, |o| {
+                o.with("stopReason", reason)
+            })
         };
         match &outcome.visible {
             Visible::Text { text, stop: reason } => Some(self.chat(seq, "final", |o| {

@@ -128,7 +128,10 @@ impl Faults {
             return None;
         }
         inner.requests.retain(|(_, left, _)| *left > 0);
-        let (_, left, fault) = inner.requests.iter_mut().find(|(name, ..)| name == method)?;
+        let (_, left, fault) = inner
+            .requests
+            .iter_mut()
+            .find(|(name, ..)| name == method)?;
         *left -= 1;
         Some(fault.clone())
     }
@@ -149,7 +152,10 @@ mod tests {
         faults.on_request("agent", 1, RequestFault::Ignored);
         faults.on_request("agent", 1, RequestFault::Twice);
         assert!(faults.request("health").is_none());
-        assert!(matches!(faults.request("agent"), Some(RequestFault::Ignored)));
+        assert!(matches!(
+            faults.request("agent"),
+            Some(RequestFault::Ignored)
+        ));
         assert!(matches!(faults.request("agent"), Some(RequestFault::Twice)));
         assert!(faults.request("agent").is_none());
         faults.on_connect(2, ConnectFault::Starting);

@@ -100,7 +100,9 @@ fn error(rejection: &Rejection) -> String {
     Object::new()
         .with("code", &rejection.code)
         .with("message", &rejection.message)
-        .when(rejection.retry_after.is_some(), |o| o.with("retryable", true))
+        .when(rejection.retry_after.is_some(), |o| {
+            o.with("retryable", true)
+        })
         .maybe(
             "retryAfterMs",
             rejection.retry_after.map(|after| after.as_millis()),

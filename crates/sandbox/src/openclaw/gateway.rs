@@ -1,7 +1,7 @@
 //! What every part of the scripted gateway shares, and its life: up, starting, draining, down.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Clock, Timestamp};
@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::Resume;
 use super::clients::{Clients, Out};
 use super::connection;
 use super::device::Pairing;
 use super::faults::Faults;
-use super::frame::{Request, event};
+use super::frame::event;
 use super::json::Object;
 use super::release::Release;
 use super::run::{self, ReplyTo, Run};
@@ -25,7 +26,6 @@ use super::script::{Asked, Prompter};
 use super::session::Summary;
 use super::state::{Admitted, Memory, Wanted, Written};
 use super::transcript::Transcripts;
-use super::{Received, Resume};
 
 /// The state of the gateway's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,6 @@ pub(super) struct Gateway {
     pub(super) resume: watch::Sender<Resume>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) frozen: watch::Sender<bool>,
-    pub(super) received: Mutex<Vec<Received>>,
     pub(super) tracker: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -105,20 +104,6 @@ impl Gateway {
         for event in events {
             self.clients.tell(event);
         }
-    }
-
-    pub(super) fn note_request(&self, request: &Request) {
-        let received = Received {
-            method: request.method.clone(),
-            params: request.params.clone(),
-            at: self.clock.now(),
-        };
-        self.received().push(received);
-    }
-
-    pub(super) fn received(&self) -> MutexGuard<'_, Vec<Received>> {
-        // Nothing is done under the lock that could leave it half changed.
-        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -186,7 +171,11 @@ pub(super) fn terminate(gateway: &Arc<Gateway>) {
     gateway.tracker.clone().spawn(async move {
         let life = gateway.memory.boot().life;
         let mut open = gateway.memory.open_count();
-        let drained = life.run_until_cancelled(open.wait_for(|open| *open == 0)).await;
+        // What `wait_for` gives locks the count, so it must be gone before the count is changed.
+        let drained = life
+            .run_until_cancelled(open.wait_for(|open| *open == 0))
+            .await
+            .map(drop);
         if drained.is_some() {
             gateway.memory.die();
             gateway.phase.send_replace(Phase::Down);
@@ -201,7 +190,9 @@ fn say_goodbye(gateway: &Gateway) {
         o.with("restartExpectedMs", Value::Null)
     });
     gateway.clients.tell(event("shutdown", reason));
-    gateway.clients.everybody(&Out::Close(1012, "service restart"));
+    gateway
+        .clients
+        .everybody(&Out::Close(1012, "service restart"));
 }
 
 /// A new process: it starts, takes connections, and resumes what was interrupted.
@@ -226,7 +217,9 @@ async fn rise(gateway: &Arc<Gateway>) {
     }
     let mut resume = gateway.resume.subscribe();
     // The sender lives as long as the gateway.
-    let _ = resume.wait_for(|resume| !matches!(resume, Resume::Never)).await;
+    let _ = resume
+        .wait_for(|resume| !matches!(resume, Resume::Never))
+        .await;
     let after = match *resume.borrow() {
         Resume::After(time) => time,
         Resume::Never => return,

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::gateway::Gateway;
 use super::device::{Device, Signed, Standing};
 use super::faults::{ConnectFault, Rejection};
 use super::frame::{Reply, Request};
+use super::gateway::Gateway;
 use super::hello;
 use super::release::Release;
 
@@ -173,7 +173,10 @@ fn check(gateway: &Gateway, caller: &Caller, request: Request) -> Result<Grant, 
         return Err((starting(), 1013));
     }
     let connect: Connect = serde_json::from_value(request.params).map_err(|error| {
-        (Rejection::invalid(format!("invalid connect params: {error}")), 1008)
+        (
+            Rejection::invalid(format!("invalid connect params: {error}")),
+            1008,
+        )
     })?;
     for (field, known) in [
         ("id", CLIENTS.contains(&connect.client.id.as_str())),
@@ -193,7 +196,10 @@ fn check(gateway: &Gateway, caller: &Caller, request: Request) -> Result<Grant, 
     if caller.origin {
         let message = "origin not allowed (open the Control UI from the gateway host or allow it in \
                        gateway.controlUi.allowedOrigins)";
-        return Err((Rejection::invalid(message).detail("CONTROL_UI_ORIGIN_NOT_ALLOWED"), 1008));
+        return Err((
+            Rejection::invalid(message).detail("CONTROL_UI_ORIGIN_NOT_ALLOWED"),
+            1008,
+        ));
     }
     authorize(gateway, caller, connect).map_err(|rejection| (rejection, 1008))
 }
@@ -224,7 +230,9 @@ fn authorize(gateway: &Gateway, caller: &Caller, connect: Connect) -> Result<Gra
         Some(Standing::Paired { token, issued_at }) => Some((token.clone(), *issued_at)),
         Some(Standing::Pending { .. }) | None => None,
     };
-    let by_device = paired.as_ref().is_some_and(|(token, _)| given == Some(token));
+    let by_device = paired
+        .as_ref()
+        .is_some_and(|(token, _)| given == Some(token));
     if !by_device {
         check_token(gateway, given, connect.device.is_some())?;
     }

@@ -56,7 +56,9 @@ fn features(release: Release) -> Object {
     Object::new()
         .with("methods", methods::EMULATED)
         .with("events", release.events())
-        .when(release >= Release::V2026_7_35, |o| o.with("capabilities", capabilities))
+        .when(release >= Release::V2026_7_35, |o| {
+            o.with("capabilities", capabilities)
+        })
 }
 
 fn snapshot(gateway: &Gateway) -> Object {
@@ -78,16 +80,24 @@ fn snapshot(gateway: &Gateway) -> Object {
         .with("latestVersion", Release::V2026_9_6.version())
         .with("channel", "latest");
     Object::new()
-        .when(modern, |o| o.with("suspension", json!({"phase": "accepting"})))
+        .when(modern, |o| {
+            o.with("suspension", json!({"phase": "accepting"}))
+        })
         .raw("presence", "[]")
         .nest("health", methods::health(now))
         .with("stateVersion", json!({"presence": 1, "health": 1}))
-        .with("uptimeMs", now.since(gateway.memory.boot().started_at).as_millis())
+        .with(
+            "uptimeMs",
+            now.since(gateway.memory.boot().started_at).as_millis(),
+        )
         .when(modern, |o| o.with("appliedConfigHash", "sandbox"))
         .nest("sessionDefaults", defaults)
         .when(!modern, |o| o.nest("updateAvailable", update))
         .when(modern, |o| {
-            o.with("updateSchedule", json!({"channel": "stable", "autoEnabled": false}))
+            o.with(
+                "updateSchedule",
+                json!({"channel": "stable", "autoEnabled": false}),
+            )
         })
 }
 
@@ -110,8 +120,14 @@ fn policy(gateway: &Gateway) -> Object {
         .with("maxBufferedBytes", 52_428_800)
         .with("tickIntervalMs", gateway.tick.as_millis())
         .when(modern, |o| {
-            o.with("attachments", json!({"maxBytes": 19_464_192, "maxImageBytes": 6_291_456}))
-                .with("allowedSessionVisibilities", ["shared", "read-only", "suggest", "draft"])
-                .with("hasMultipleSessionSharingIdentities", false)
+            o.with(
+                "attachments",
+                json!({"maxBytes": 19_464_192, "maxImageBytes": 6_291_456}),
+            )
+            .with(
+                "allowedSessionVisibilities",
+                ["shared", "read-only", "suggest", "draft"],
+            )
+            .with("hasMultipleSessionSharingIdentities", false)
         })
 }

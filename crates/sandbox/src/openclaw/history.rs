@@ -48,7 +48,8 @@ pub(super) fn payload(release: Release, raw_key: &str, page: Option<&Page>) -> O
     };
     let first = page.total - page.rows.len();
     let numbered = page.rows.iter().enumerate();
-    let rows = numbered.flat_map(|(n, row)| messages(release, row, first + n + 1));
+    let rows =
+        numbered.flat_map(|(n, row)| messages(release, &page.summary.key, row, first + n + 1));
     let payload = head
         .with("sessionId", &page.summary.id)
         .list("messages", rows);
@@ -126,7 +127,9 @@ pub(super) fn defaults(release: Release) -> Object {
         .with("modelProvider", MODEL)
         .with("model", MODEL)
         .with("contextTokens", 120_000)
-        .when(release > Release::V2026_5_7, |o| o.nest("agentRuntime", runtime))
+        .when(release > Release::V2026_5_7, |o| {
+            o.nest("agentRuntime", runtime)
+        })
         .when(!modern, thinking)
         .when(modern, |o| o.with("modelSelectionTarget", "session"))
 }
@@ -151,7 +154,10 @@ pub(super) fn info(release: Release, summary: &Summary) -> Object {
     let named = !matches!(summary.active, Some((_, true))) || !modern;
     Object::new()
         .with("key", &summary.key)
-        .when(modern, |o| o.with("visibility", "shared").with("createdAt", summary.created_at))
+        .when(modern, |o| {
+            o.with("visibility", "shared")
+                .with("createdAt", summary.created_at)
+        })
         .with("kind", "direct")
         .when(modern, |o| o.with("agentId", "main"))
         .with("updatedAt", summary.updated_at)
@@ -164,7 +170,10 @@ pub(super) fn info(release: Release, summary: &Summary) -> Object {
         .when(!modern, thinking)
         .maybe("status", summary.status.map(Status::name))
         .maybe("startedAt", summary.started_at)
-        .when(!running, |o| o.maybe("endedAt", summary.ended_at).maybe("runtimeMs", runtime))
+        .when(!running, |o| {
+            o.maybe("endedAt", summary.ended_at)
+                .maybe("runtimeMs", runtime)
+        })
         .when(modern, |o| o.maybe("lastRunId", summary.last_run.as_ref()))
         .with("modelProvider", MODEL)
         .with("model", MODEL)
@@ -174,10 +183,13 @@ pub(super) fn info(release: Release, summary: &Summary) -> Object {
 }
 
 /// A row as messages: 2026.9.6 shows words before a tool call as a message of their own.
-fn messages(release: Release, row: &Row, seq: usize) -> Vec<Object> {
+fn messages(release: Release, session: &str, row: &Row, seq: usize) -> Vec<Object> {
     let mark = mark(release, row, seq);
     match &row.body {
-        Body::User { text, recovery } => vec![user(release, row, text, *recovery, mark)],
+        Body::User { text, recovery } => {
+            let recovered = recovery.then_some(session);
+            vec![user(release, row, text, recovered, mark)]
+        }
         Body::Call { say, call, tool } => calls(release, row, (say, call, tool), &mark),
         Body::Result { call, tool, text } => vec![tool_result(row, (call, tool, text), mark)],
         Body::Said { texts, stop } => {
@@ -198,7 +210,9 @@ fn mark(release: Release, row: &Row, seq: usize) -> Object {
         .when(modern && !user, |o| o.with("runId", &row.run))
         .with("id", &row.id)
         .when(modern && user, |o| o.with("idempotencyKey", user_key(row)))
-        .when(release > Release::V2026_5_7, |o| o.with("recordTimestampMs", row.recorded))
+        .when(release > Release::V2026_5_7, |o| {
+            o.with("recordTimestampMs", row.recorded)
+        })
         .when(modern, |o| o.nest("transcriptPosition", position))
         .with("seq", seq)
 }
@@ -207,7 +221,7 @@ fn user_key(row: &Row) -> String {
     format!("{}:user", row.run)
 }
 
-fn user(release: Release, row: &Row, text: &str, recovery: bool, mark: Object) -> Object {
+fn user(release: Release, row: &Row, text: &str, recovered: Option<&str>, mark: Object) -> Object {
     let modern = release == Release::V2026_9_6;
     let message = Object::new().with("role", "user");
     let message = match release {
@@ -216,11 +230,14 @@ fn user(release: Release, row: &Row, text: &str, recovery: bool, mark: Object) -
     };
     let provenance = Object::new()
         .with("kind", "internal_system")
+        .maybe("sourceSessionKey", recovered)
         .with("sourceTool", "main_session_restart_recovery");
     message
         .with("timestamp", row.at)
         .when(modern, |o| o.with("idempotencyKey", user_key(row)))
-        .when(modern && recovery, |o| o.nest("provenance", provenance))
+        .when(modern && recovered.is_some(), |o| {
+            o.nest("provenance", provenance)
+        })
         .nest("__openclaw", mark)
 }
 
@@ -255,7 +272,14 @@ fn calls(
         }
         // 2026.7.35 shows the words and leaves the call out.
         Release::V2026_7_35 => {
-            vec![assistant(release, row, &array(words), stop, None, mark.clone())]
+            vec![assistant(
+                release,
+                row,
+                &array(words),
+                stop,
+                None,
+                mark.clone(),
+            )]
         }
         Release::V2026_5_7 => {
             let content = array(words.into_iter().chain([block]));
@@ -320,7 +344,9 @@ fn assistant(
         .with("stopReason", stop)
         .with("timestamp", row.at)
         .maybe("errorMessage", error)
-        .when(stop != "error", |o| o.with("responseId", format!("c-{}", row.id)))
+        .when(stop != "error", |o| {
+            o.with("responseId", format!("c-{}", row.id))
+        })
         .nest("__openclaw", mark)
 }
 

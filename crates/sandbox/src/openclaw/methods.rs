@@ -8,9 +8,9 @@ use tokio::time::timeout;
 
 use super::attachments;
 use super::clients::Out;
-use super::gateway::Gateway;
 use super::faults::{Rejection, RequestFault};
 use super::frame::{Reply, Request};
+use super::gateway::Gateway;
 use super::history::{self, Page};
 use super::json::Object;
 use super::keys::Known;
@@ -18,7 +18,7 @@ use super::params;
 use super::release::Release;
 use super::run::{self, ReplyTo, Run};
 use super::script::Asked;
-use super::state::{Admitted, Wanted};
+use super::state::{Admitted, Received, Wanted};
 
 /// The methods that are emulated.
 pub(super) const EMULATED: [&str; 6] = [
@@ -54,10 +54,16 @@ struct Answerer {
 pub(super) fn handle(gateway: &Arc<Gateway>, peer: &Peer, text: &str) {
     let Some(request) = Request::read(text) else {
         let refusal = Reply::refused(&Rejection::invalid("invalid request frame"));
-        gateway.clients.send(peer.client, Out::Frame(refusal.frame("invalid")));
+        gateway
+            .clients
+            .send(peer.client, Out::Frame(refusal.frame("invalid")));
         return;
     };
-    gateway.note_request(&request);
+    gateway.memory.receive(Received {
+        method: request.method.clone(),
+        params: request.params.clone(),
+        at: gateway.clock.now(),
+    });
     if gateway.is_deaf() {
         // A draining gateway leaves new requests unanswered (openclaw.md 5).
         return;
@@ -154,7 +160,10 @@ fn agent(answerer: &Answerer, request: &Request) -> Result<(), Rejection> {
     }
     let asked = Asked {
         session,
-        key: request.text("idempotencyKey").unwrap_or_default().to_owned(),
+        key: request
+            .text("idempotencyKey")
+            .unwrap_or_default()
+            .to_owned(),
         text: text.to_owned(),
         params: request.params.clone(),
         at: gateway.clock.now(),
@@ -184,7 +193,10 @@ fn agent(answerer: &Answerer, request: &Request) -> Result<(), Rejection> {
         }
         Admitted::Ended(terminal) => answerer.give(&terminal.reply),
         Admitted::Full => {
-            return Err(Rejection::new("UNAVAILABLE", "too many queued runs for this session"));
+            return Err(Rejection::new(
+                "UNAVAILABLE",
+                "too many queued runs for this session",
+            ));
         }
     }
     Ok(())
@@ -218,7 +230,9 @@ fn going_on(release: Release, key: &str, session: &str, accepted_at: Timestamp) 
 fn accepted(release: Release, key: &str, session: &str, at: Timestamp) -> Object {
     Object::new()
         .with("runId", key)
-        .when(release >= Release::V2026_7_35, |o| o.with("sessionKey", session))
+        .when(release >= Release::V2026_7_35, |o| {
+            o.with("sessionKey", session)
+        })
         .when(release == Release::V2026_9_6, |o| o.with("agentId", "main"))
         .with("status", "accepted")
         .with("acceptedAt", at)
@@ -226,8 +240,9 @@ fn accepted(release: Release, key: &str, session: &str, at: Timestamp) -> Object
 
 /// The canonical form of a session key.
 fn session(raw: &str) -> Result<String, Rejection> {
-    let key = SessionKey::new(raw)
-        .map_err(|error| Rejection::invalid(format!("invalid agent params: at /sessionKey: {error}")))?;
+    let key = SessionKey::new(raw).map_err(|error| {
+        Rejection::invalid(format!("invalid agent params: at /sessionKey: {error}"))
+    })?;
     match key.as_str().split(':').nth(1) {
         Some("main") => Ok(key.as_str().to_owned()),
         Some(other) => Err(Rejection::invalid(format!(
@@ -307,7 +322,9 @@ pub(super) fn health(now: Timestamp) -> Object {
 fn list(gateway: &Gateway) -> Object {
     let sessions = gateway.memory.sessions();
     let count = sessions.len();
-    let rows = sessions.iter().map(|session| history::info(gateway.release, session));
+    let rows = sessions
+        .iter()
+        .map(|session| history::info(gateway.release, session));
     Object::new()
         .with("ts", gateway.clock.now())
         .with("count", count)

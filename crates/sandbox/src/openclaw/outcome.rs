@@ -120,8 +120,8 @@ pub(super) fn of(facts: &Facts<'_>) -> Outcome {
             let message = "scripted/scripted ended with an incomplete terminal response";
             failure(facts, row, message)
         }
-        Ended::Model(end) => report(facts, end_of(facts, end), Some(row(end))),
-        Ended::TimedOut => report(facts, too_long(facts.release), None),
+        Ended::Model(end) => report(facts, &end_of(facts, end), Some(row(end))),
+        Ended::TimedOut => report(facts, &too_long(facts.release), None),
     }
 }
 
@@ -210,7 +210,9 @@ fn end_of(facts: &Facts<'_>, end: &End) -> Verdict {
             good(vec![plain(text), plain(TRUNCATED)], text.clone(), "length")
         }
         (End::Truncated(text), Release::V2026_7_35) => bad(Some(text.clone())),
-        (End::Truncated(text), Release::V2026_5_7) => good(vec![plain(text)], text.clone(), "length"),
+        (End::Truncated(text), Release::V2026_5_7) => {
+            good(vec![plain(text)], text.clone(), "length")
+        }
         (End::Empty | End::Failed(_), _) => bad(None),
     }
 }
@@ -252,15 +254,18 @@ fn too_long(release: Release) -> Verdict {
 }
 
 /// Writes the verdict down.
-fn report(facts: &Facts<'_>, verdict: Verdict, row: Option<Body>) -> Outcome {
+fn report(facts: &Facts<'_>, verdict: &Verdict, row: Option<Body>) -> Outcome {
     let timed_out = verdict.word == "timeout";
     let modern = facts.release == Release::V2026_9_6;
-    let disposition = disposition(&verdict);
+    let disposition = disposition(verdict);
     let receipt = modern.then(|| meta::receipt(facts, Some(disposition != "visible")).end());
     let terminal_reply = modern.then(|| {
         Object::new()
             .with("disposition", disposition)
-            .maybe("text", verdict.said.as_ref().filter(|_| disposition == "visible"))
+            .maybe(
+                "text",
+                verdict.said.as_ref().filter(|_| disposition == "visible"),
+            )
             .end()
     });
     let payload = Object::new()
@@ -269,8 +274,8 @@ fn report(facts: &Facts<'_>, verdict: Verdict, row: Option<Body>) -> Outcome {
         .with("summary", summary(verdict.word))
         .when(timed_out && !modern, |o| o.with("stopReason", "rpc"))
         .when(timed_out, provider_phase)
-        .nest("result", result(facts, &verdict));
-    let waited = waited(facts, &verdict)
+        .nest("result", result(facts, verdict));
+    let waited = waited(facts, verdict)
         .maybe_raw("terminalReceipt", receipt.as_deref())
         .maybe_raw("terminalReply", terminal_reply.as_deref());
     Outcome {
@@ -280,7 +285,7 @@ fn report(facts: &Facts<'_>, verdict: Verdict, row: Option<Body>) -> Outcome {
             "timeout" => Status::Timeout,
             _ => Status::Failed,
         },
-        visible: visible(facts.release, &verdict),
+        visible: visible(facts.release, verdict),
         liveness: verdict.liveness,
         receipt,
         terminal_reply,

@@ -21,9 +21,17 @@ const MOST_ROWS: u64 = 1_000;
 /// Checks the parameters of `agent`.
 pub(super) fn agent(release: Release, params: &Value) -> Result<(), Rejection> {
     let check = Check::new("agent", params)?;
-    check.closed("root", check.params, |name| release.knows_agent_parameter(name))?;
+    check.closed("root", check.params, |name| {
+        release.knows_agent_parameter(name)
+    })?;
     check.required(&["message", "idempotencyKey"])?;
-    for name in ["sessionKey", "extraSystemPrompt", "channel", "label", "agentId"] {
+    for name in [
+        "sessionKey",
+        "extraSystemPrompt",
+        "channel",
+        "label",
+        "agentId",
+    ] {
         check.kind(name, Value::is_string, "string")?;
     }
     check.kind("timeout", Value::is_u64, "integer")?;
@@ -31,12 +39,13 @@ pub(super) fn agent(release: Release, params: &Value) -> Result<(), Rejection> {
     check.kind("deliver", Value::is_boolean, "boolean")?;
     check.kind("inputProvenance", Value::is_object, "object")?;
     if let Some(Value::Object(provenance)) = check.params.get("inputProvenance") {
-        check.closed("/inputProvenance", provenance, |name| PROVENANCE.contains(&name))?;
+        check.closed("/inputProvenance", provenance, |name| {
+            PROVENANCE.contains(&name)
+        })?;
         let kind = provenance.get("kind").and_then(Value::as_str);
         if !kind.is_some_and(|kind| PROVENANCES.contains(&kind)) {
-            return Err(check.refusal(
-                "at /inputProvenance/kind: must be equal to one of the allowed values",
-            ));
+            return Err(check
+                .refusal("at /inputProvenance/kind: must be equal to one of the allowed values"));
         }
     }
     Ok(())
@@ -45,7 +54,9 @@ pub(super) fn agent(release: Release, params: &Value) -> Result<(), Rejection> {
 /// Checks the parameters of `agent.wait`.
 pub(super) fn wait(params: &Value) -> Result<(), Rejection> {
     let check = Check::new("agent.wait", params)?;
-    check.closed("root", check.params, |name| matches!(name, "runId" | "timeoutMs"))?;
+    check.closed("root", check.params, |name| {
+        matches!(name, "runId" | "timeoutMs")
+    })?;
     check.required(&["runId"])?;
     check.kind("timeoutMs", Value::is_u64, "integer")
 }
@@ -53,7 +64,9 @@ pub(super) fn wait(params: &Value) -> Result<(), Rejection> {
 /// Checks the parameters of `chat.history`.
 pub(super) fn history(release: Release, params: &Value) -> Result<(), Rejection> {
     let check = Check::new("chat.history", params)?;
-    check.closed("root", check.params, |name| release.knows_history_parameter(name))?;
+    check.closed("root", check.params, |name| {
+        release.knows_history_parameter(name)
+    })?;
     check.required(&["sessionKey"])?;
     check.kind("limit", Value::is_u64, "integer")?;
     match check.params.get("limit").and_then(Value::as_u64) {
@@ -137,7 +150,9 @@ mod tests {
     use super::*;
 
     fn refused(release: Release, params: &Value) -> Option<String> {
-        agent(release, params).err().map(|rejection| rejection.message)
+        agent(release, params)
+            .err()
+            .map(|rejection| rejection.message)
     }
 
     #[test]

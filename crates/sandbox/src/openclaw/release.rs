@@ -2,10 +2,6 @@
 
 /// A release of the gateway; each stands for an era (openclaw.md 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "a version is a number; the letter only makes it a name"
-)]
 pub enum Release {
     /// The last stable release of protocol 3, with JSONL transcripts.
     V2026_5_7,
@@ -16,7 +12,7 @@ pub enum Release {
 }
 
 /// `agent` parameters that every one of these releases knows.
-const AGENT: [&str; 33] = [
+const AGENT: [&str; 34] = [
     "message",
     "agentId",
     "provider",
@@ -50,9 +46,10 @@ const AGENT: [&str; 33] = [
     "inputProvenance",
     "voiceWakeTrigger",
     "idempotencyKey",
+    "label",
 ];
 
-/// What 2026.7.35 added to them; `label` is the last of the common ones.
+/// What 2026.7.35 added to them.
 const AGENT_SINCE_7: [&str; 7] = [
     "cwd",
     "internalRuntimeHandoffId",
@@ -111,7 +108,6 @@ impl Release {
     /// Whether `agent` has this parameter; another one is an unexpected property.
     pub(super) fn knows_agent_parameter(self, name: &str) -> bool {
         AGENT.contains(&name)
-            || name == "label"
             || (self >= Self::V2026_7_35 && AGENT_SINCE_7.contains(&name))
             || (self >= Self::V2026_9_6 && AGENT_SINCE_9.contains(&name))
     }
@@ -138,9 +134,14 @@ impl Release {
     pub(super) const fn events(self) -> &'static [&'static str] {
         match self {
             Self::V2026_5_7 => &["connect.challenge", "agent", "chat", "tick", "shutdown"],
-            Self::V2026_7_35 | Self::V2026_9_6 => {
-                &["connect.challenge", "agent", "chat", "tick", "shutdown", "task"]
-            }
+            Self::V2026_7_35 | Self::V2026_9_6 => &[
+                "connect.challenge",
+                "agent",
+                "chat",
+                "tick",
+                "shutdown",
+                "task",
+            ],
         }
     }
 }

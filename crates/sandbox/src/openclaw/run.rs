@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::clients::Out;
-use super::gateway::Gateway;
 use super::events;
 use super::frame::Reply;
 use super::gate::Gate;
+use super::gateway::Gateway;
 use super::history;
 use super::outcome::{self, Ended};
 use super::release::Release;
@@ -218,11 +218,20 @@ impl Work<'_> {
             let written = self.write(vec![body])?;
             gateway.record(written).await;
         }
-        gateway.tell_all(events::ended(gateway.release, self.run, &self.summary, &outcome, now));
+        gateway.tell_all(events::ended(
+            gateway.release,
+            self.run,
+            &self.summary,
+            &outcome,
+            now,
+        ));
         let terminal = Arc::clone(&outcome.terminal);
-        let (summary, next) = gateway.memory.end(self.run, &terminal, outcome.status, now)?;
+        let (summary, next) = gateway
+            .memory
+            .end(self.run, &terminal, outcome.status, now)?;
         gateway.note_session(&summary);
         respond(gateway, self.run, &terminal.reply);
+        gateway.memory.settle(self.run);
         next
     }
 }

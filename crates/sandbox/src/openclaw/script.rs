@@ -62,7 +62,11 @@ pub(super) enum Step {
     /// Works until the gate is opened.
     Hold(Gate),
     /// Says something and uses a tool.
-    Tool { say: String, name: String, result: String },
+    Tool {
+        say: String,
+        name: String,
+        result: String,
+    },
 }
 
 /// How the model ended.

@@ -48,11 +48,22 @@ pub(super) enum Body {
     /// Somebody asked; with `recovery`, the gateway did, after a restart.
     User { text: String, recovery: bool },
     /// The assistant said something (may be nothing) and called a tool.
-    Call { say: String, call: String, tool: String },
+    Call {
+        say: String,
+        call: String,
+        tool: String,
+    },
     /// What the tool answered.
-    Result { call: String, tool: String, text: String },
+    Result {
+        call: String,
+        tool: String,
+        text: String,
+    },
     /// The assistant's last words, with the stop reason.
-    Said { texts: Vec<String>, stop: &'static str },
+    Said {
+        texts: Vec<String>,
+        stop: &'static str,
+    },
     /// The run failed before there were words.
     Failed { message: String },
 }

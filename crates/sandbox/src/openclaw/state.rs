@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::Timestamp;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -27,6 +28,17 @@ pub struct Execution {
     pub text: String,
     /// Whether the gateway resumed by itself after a restart.
     pub resumed: bool,
+}
+
+/// A request after the connect, as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// The method.
+    pub method: String,
+    /// Its parameters.
+    pub params: Value,
+    /// When it came, by the gateway's clock.
+    pub at: Timestamp,
 }
 
 /// One life of the gateway process.
@@ -87,6 +99,7 @@ struct State {
     sessions: HashMap<String, Session>,
     asked: Vec<Asked>,
     executions: Vec<Execution>,
+    received: Vec<Received>,
 }
 
 impl Memory {
@@ -102,6 +115,7 @@ impl Memory {
             sessions: HashMap::new(),
             asked: Vec::new(),
             executions: Vec::new(),
+            received: Vec::new(),
         };
         Self {
             release,
@@ -144,7 +158,9 @@ impl Memory {
     pub(super) fn begin(&self, run: &Run, now: Timestamp) -> Option<Written> {
         let mut state = self.lock();
         let session = state.of(run)?;
-        let head = session.is_blank().then(|| [short_id(), short_id(), short_id()]);
+        let head = session
+            .is_blank()
+            .then(|| [short_id(), short_id(), short_id()]);
         if let Some([.., last]) = &head {
             session.root_at(last);
         }
@@ -194,8 +210,15 @@ impl Memory {
         let next = session.next();
         let summary = session.summary().clone();
         state.keys.end(&run.asked.key, terminal, now);
-        self.open.send_modify(|open| *open = open.saturating_sub(1));
         Some((summary, next))
+    }
+
+    /// The run's last response is on its way: a gateway that drains waits for it no longer.
+    pub(super) fn settle(&self, run: &Run) {
+        let state = self.lock();
+        if run.boot == state.boot.number {
+            self.open.send_modify(|open| *open = open.saturating_sub(1));
+        }
     }
 
     /// What is known of a run.
@@ -216,7 +239,11 @@ impl Memory {
             .values()
             .map(|session| session.summary().clone())
             .collect();
-        all.sort_by(|a, b| b.updated_at.cmp(&a.updated_at).then_with(|| a.key.cmp(&b.key)));
+        all.sort_by(|a, b| {
+            b.updated_at
+                .cmp(&a.updated_at)
+                .then_with(|| a.key.cmp(&b.key))
+        });
         all
     }
 
@@ -249,6 +276,16 @@ impl Memory {
         let mut texts: Vec<(String, String)> = texts.collect();
         texts.sort();
         texts
+    }
+
+    /// Notes a request as it came.
+    pub(super) fn receive(&self, received: Received) {
+        self.lock().received.push(received);
+    }
+
+    /// Every request, in the order in which they came.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.lock().received.clone()
     }
 
     /// Every question, in the order in which they were taken.

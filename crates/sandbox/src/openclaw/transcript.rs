@@ -81,7 +81,12 @@ impl Transcripts {
             lines.push('\n');
         }
         let (done, wait) = oneshot::channel();
-        if self.writes.send(self.write(summary, lines, Some(done))).await.is_ok() {
+        if self
+            .writes
+            .send(self.write(summary, lines, Some(done)))
+            .await
+            .is_ok()
+        {
             // An owner that is gone has nobody left who could read the file.
             let _ = wait.await;
         }
@@ -90,7 +95,9 @@ impl Transcripts {
     /// Notes that a session changed, without waiting: the index follows a little later on a real gateway, too.
     pub(super) fn note(&self, summary: &Summary) {
         // When the owner is busy the next row of the session brings the index up to date.
-        let _ = self.writes.try_send(self.write(summary, String::new(), None));
+        let _ = self
+            .writes
+            .try_send(self.write(summary, String::new(), None));
     }
 
     fn write(&self, summary: &Summary, lines: String, done: Option<oneshot::Sender<()>>) -> Write {
@@ -131,7 +138,10 @@ fn append(file: &Path, lines: &str) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(file)?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)?;
     file.write_all(lines.as_bytes())
 }
 
@@ -165,7 +175,10 @@ fn entry(summary: &Summary, file: &Path) -> String {
         .with("sessionFile", file.to_string_lossy())
         .maybe("status", summary.status.map(Status::name))
         .maybe("startedAt", summary.started_at)
-        .when(!running, |o| o.maybe("endedAt", summary.ended_at).maybe("runtimeMs", runtime))
+        .when(!running, |o| {
+            o.maybe("endedAt", summary.ended_at)
+                .maybe("runtimeMs", runtime)
+        })
         .with("modelProvider", "scripted")
         .with("model", "scripted")
         .with("contextTokens", 120_000)
@@ -280,7 +293,9 @@ fn assistant(row: &Row, content: &str, stop: &str) -> Object {
         .nest("usage", usage)
         .with("stopReason", stop)
         .with("timestamp", row.at)
-        .when(stop != "error", |o| o.with("responseId", format!("c-{}", row.id)))
+        .when(stop != "error", |o| {
+            o.with("responseId", format!("c-{}", row.id))
+        })
 }
 
 /// `2026-11-21T01:00:41.870Z`.

@@ -449,6 +449,7 @@ async fn chats_with_work_are_those_that_wait_or_have_an_open_turn_the_longest_wa
         journal.store.accept(&[message(n, 1)], None).await.unwrap();
     }
     let of = async |n| journal.store.received(&chat(n), 1).await.unwrap()[0].id;
+    journal.clock.set(START.later(Duration::from_secs(4)));
     journal.store.ignore(of(2).await, "reaction").await.unwrap();
     journal
         .store

@@ -319,7 +319,7 @@ async fn live(steps: Vec<Step>) -> Result<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_verbs_and_kills_keeps_every_promise(steps in steps()) {

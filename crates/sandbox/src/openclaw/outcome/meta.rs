@@ -154,9 +154,15 @@ fn agent(facts: &Facts<'_>, verdict: &Verdict) -> Object {
     let object = object.when(facts.release >= Release::V2026_7_35, |o| {
         o.nest("contextBudgetStatus", budget(facts))
     });
-    let object = if modern { counters(object, facts, verdict) } else { object };
+    let object = if modern {
+        counters(object, facts, verdict)
+    } else {
+        object
+    };
     let retried = verdict.error.is_some() && (modern || verdict.said.is_none());
-    object.when(retried && verdict.word != "timeout", |o| o.list("fallbackAttempts", [attempt()]))
+    object.when(retried && verdict.word != "timeout", |o| {
+        o.list("fallbackAttempts", [attempt()])
+    })
 }
 
 fn attempt() -> Object {
@@ -207,7 +213,10 @@ fn budget(facts: &Facts<'_>) -> Object {
         .with("promptBudgetBeforeReserve", 100_000)
         .with("reserveTokens", 20_000)
         .with("effectiveReserveTokens", 20_000)
-        .with("remainingPromptBudgetTokens", 100_000_usize.saturating_sub(estimated))
+        .with(
+            "remainingPromptBudgetTokens",
+            100_000_usize.saturating_sub(estimated),
+        )
         .with("overflowTokens", 0)
         .with("toolResultReducibleChars", 0)
         .with("messageCount", 0)
@@ -239,7 +248,10 @@ fn prompt_report(facts: &Facts<'_>) -> Object {
         .with("sessionKey", &facts.summary.key)
         .with("provider", MODEL)
         .with("model", MODEL);
-    for (key, json) in [("workspaceDir", "\"/home/user/ws\""), ("tools", REST.as_str())] {
+    for (key, json) in [
+        ("workspaceDir", "\"/home/user/ws\""),
+        ("tools", REST.as_str()),
+    ] {
         report = report.raw(key, json);
     }
     report

@@ -1,0 +1,112 @@
+//! The real bridge, with a journal that goes with it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use bridge::guard::Policy;
+use bridge::inbound::poll::PollTiming;
+use bridge::{Health, Options, Parts, SendTiming, Sessions, TurnTiming};
+use gateway::Gateway;
+use kapso::{Client, Deadlines};
+use model::{Clock, NumberId, Role};
+use sandbox::kapso::KapsoStandIn;
+use store::{Depths, Store, StoreError};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How often the list is read: so often that it seems pushed.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Between two messages to one person. The stand-in keeps their order without a pause.
+const GAP: Duration = Duration::from_millis(50);
+
+/// How long a stop waits for what is in flight.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A bridge that runs.
+#[derive(Debug)]
+pub(super) struct Bridged {
+    ended: JoinHandle<Result<Depths, StoreError>>,
+    stop: CancellationToken,
+    store: Store,
+    folder: TempDir,
+}
+
+impl Bridged {
+    /// Starts a bridge between the two, open to everyone.
+    ///
+    /// # Errors
+    /// When the journal or the client cannot be made.
+    pub(super) async fn start(
+        kapso: &KapsoStandIn,
+        api_key: &str,
+        number: NumberId,
+        gateway: Gateway,
+    ) -> anyhow::Result<Self> {
+        let folder =
+            TempDir::with_prefix("kapso-whatsapp-sandbox-").context("no folder for the journal")?;
+        let clock = Clock::system();
+        let store = Store::open(folder.path(), clock.clone()).await?;
+        let client = Client::new(kapso::Options {
+            base_url: kapso.base_url().parse()?,
+            api_key: api_key.into(),
+            number,
+            deadlines: Deadlines::default(),
+        })?;
+        let parts = Parts {
+            kapso: client,
+            gateway,
+            store: store.clone(),
+            transcripts: None,
+            clock,
+            health: Health::default(),
+        };
+        let stop = CancellationToken::new();
+        let ended = tokio::spawn(bridge::run(options(), parts, stop.clone()));
+        Ok(Self {
+            ended,
+            stop,
+            store,
+            folder,
+        })
+    }
+
+    /// Stops it in order, and removes its journal.
+    ///
+    /// # Errors
+    /// What ended it before.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.ended.await.context("the bridge")??;
+        self.store.close().await;
+        self.folder.close().context("the journal's folder")
+    }
+}
+
+fn options() -> Options {
+    Options {
+        policy: Policy {
+            strangers: Some(Role("member".to_owned())),
+            roles: BTreeMap::new(),
+            rate_limit: 1000,
+            window: Duration::from_secs(60),
+        },
+        deny_message: String::new(),
+        error_message: "Sorry, something went wrong. Please try again later.".to_owned(),
+        // Not the poller's: a real agent keeps what is tried out apart.
+        sessions: Sessions {
+            key: "sandbox".to_owned(),
+            isolation: true,
+        },
+        poll: PollTiming::every(POLL),
+        turn: TurnTiming::default(),
+        send: SendTiming {
+            gap: GAP,
+            ..SendTiming::default()
+        },
+        typing: Duration::from_secs(20),
+        drain: DRAIN,
+    }
+}

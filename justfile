@@ -1,0 +1,37 @@
+# `just check` before every commit; CI runs it and `just e2e` (see .ci/run).
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Everything but the end-to-end runs.
+check: fmt-check lint test doc
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# Fails when the code is not formatted.
+fmt-check:
+    cargo fmt --all --check
+
+# Lints, warnings denied.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The tests that need no network.
+test:
+    cargo test --workspace --locked
+
+# The documentation of everything, warnings denied.
+doc $RUSTDOCFLAGS="-D warnings":
+    cargo doc --workspace --no-deps --document-private-items --locked
+
+# End-to-end scenarios on real OpenClaw gateways: `just e2e [RELEASE[:RELAY]…] [--only NAME]`.
+e2e *ARGUMENTS:
+    cargo build --workspace --bins --locked
+    "${CARGO_TARGET_DIR:-target}/debug/e2e" {{ ARGUMENTS }}
+
+# Speed and size of the release build, as a table and as JSON.
+bench *ARGUMENTS:
+    cargo bench --package acceptance --locked -- {{ ARGUMENTS }}
