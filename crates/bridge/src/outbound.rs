@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kapso::Class;
 use model::{ChatKey, Clock, Timestamp};
-use store::{OutgoingState, Store, StoreError, StoredOutgoing};
+use store::{Head, OutgoingState, Store, StoreError, StoredOutgoing};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -70,27 +70,29 @@ impl Outbound {
     /// # Errors
     /// [`StoreError`] when the journal cannot be read or written; the rows keep their state.
     async fn drain(&self, chat: &ChatKey) -> Result<(), StoreError> {
-        while let Some(row) = self.store.next_outgoing(chat).await? {
-            match row.state {
-                OutgoingState::Queued => {
-                    if !self.pause(row.not_before).await {
+        loop {
+            match self.store.claim_next(chat).await? {
+                Head::Empty => return Ok(()),
+                Head::Yours(row) => self.send(&row).await?,
+                Head::Waits(row) => {
+                    let goes_on = match row.state {
+                        OutgoingState::Sending | OutgoingState::Unknown => {
+                            self.look_up(&row).await?
+                        }
+                        OutgoingState::Queued | OutgoingState::Sent | OutgoingState::Failed => {
+                            self.pause(row.not_before).await
+                        }
+                    };
+                    if !goes_on {
                         return Ok(());
                     }
-                    self.send(&row).await?;
                 }
-                OutgoingState::Sending | OutgoingState::Unknown => {
-                    if !self.look_up(&row).await? {
-                        return Ok(());
-                    }
-                }
-                OutgoingState::Sent | OutgoingState::Failed => return Ok(()),
             }
         }
-        Ok(())
     }
 
+    /// Makes the request for a row that is marked as `sending`, and writes down what came of it.
     async fn send(&self, row: &StoredOutgoing) -> Result<(), StoreError> {
-        self.store.sending(row.id).await?;
         let refusal = match self.kapso.send(&row.outgoing).await {
             Ok(wamid) => {
                 debug!(outgoing = %row.id, %wamid, "sent");
@@ -116,7 +118,10 @@ impl Outbound {
                 self.retry(row, now.later(self.timing.backoff(row.attempts)), &reason)
                     .await
             }
-            Class::RetryAfter(wait) => self.retry(row, now.later(wait), &reason).await,
+            Class::RetryAfter(wait) => {
+                warn!(outgoing = %row.id, %reason, wait_s = wait.as_secs(), "WhatsApp asks to wait");
+                self.retry(row, now.later(wait), &reason).await
+            }
             Class::Operator => {
                 error!(outgoing = %row.id, %reason, "WhatsApp refuses to send until the operator acts");
                 self.retry(row, now.later(self.timing.operator), &reason)
@@ -165,8 +170,15 @@ impl Outbound {
                 }
             }
         }
-        self.retry(row, self.clock.now(), "not in the outbound list")
-            .await?;
+        let now = self.clock.now();
+        if now.since(row.created_at) > self.timing.give_up {
+            warn!(outgoing = %row.id, "given up: its outcome stayed unknown");
+            self.store
+                .failed(row.id, "its outcome stayed unknown")
+                .await?;
+        } else {
+            self.retry(row, now, "not in the outbound list").await?;
+        }
         Ok(true)
     }
 

@@ -47,6 +47,12 @@ impl PollTiming {
     }
 }
 
+/// How long settled rows are kept: Meta delivers again for up to seven days.
+const RETENTION: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// Between two clean-ups of the journal.
+const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
+
 /// Reads the list of one number into the store.
 #[derive(Debug)]
 pub(crate) struct Poll {
@@ -64,6 +70,8 @@ pub(crate) struct Poll {
     cursor: Option<Timestamp>,
     /// When the list was last read deeply.
     deep_at: Option<Instant>,
+    /// When the journal was last relieved of what is long over.
+    forgot_at: Option<Instant>,
     failures: u32,
 }
 
@@ -98,6 +106,7 @@ impl Poll {
             written: None,
             cursor: None,
             deep_at: None,
+            forgot_at: None,
             failures: 0,
         }
     }
@@ -181,7 +190,20 @@ impl Poll {
         }
         self.failures = 0;
         self.health.polled(self.clock.now());
+        self.forget(begun).await?;
         Ok(fresh)
+    }
+
+    /// Once a day, drops what has been over for so long that no provider brings it again.
+    async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let due = self.forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY);
+        if due {
+            let rows = self.store.forget(now.earlier(RETENTION)).await?;
+            // One call looks at the oldest rows only; where it found some, the next read goes on.
+            self.forgot_at = (rows == 0).then(Instant::now);
+            debug!(rows, "dropped what is long over");
+        }
+        Ok(())
     }
 
     fn worth_writing(&self, ids: &HashSet<MessageId>, now: Timestamp) -> bool {

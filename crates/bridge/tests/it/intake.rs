@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sandbox::kapso::{Incoming, ListFault};
+use sandbox::kapso::{Incoming, ListFault, Refusal};
 use sandbox::openclaw::Release;
 use serde_json::json;
 use store::{EventKind, MessageState, Store};
 
-use crate::world::{ANN, BOB, DENY_MESSAGE, STRANGER, World, now};
+use crate::world::{ANN, BOB, DENY_MESSAGE, SLOWEST_POLL, STRANGER, World, now};
 
 #[tokio::test]
 async fn a_text_is_answered_in_the_senders_own_session() {
@@ -149,6 +149,38 @@ async fn p9_p10_odd_times_neither_stop_nor_repeat_anything() {
 async fn p11_a_list_that_never_answers_does_not_stop_the_reading() {
     let world = World::new().await;
     world.kapso.faults().next_lists(2, ListFault::Hang);
+    world.kapso.receive(ANN, "hello");
+    assert_eq!(world.answers(ANN, 1).await, ["You said: hello"]);
+}
+
+#[tokio::test]
+async fn p12_a_wait_that_kapso_asks_for_is_kept_and_a_refusal_is_asked_rarely() {
+    let world = World::new().await;
+    let wait = Duration::from_secs(1);
+    let refused = Refusal::flat(401, "invalid API key");
+    for (fault, least) in [
+        (ListFault::RateLimited(wait), wait),
+        (ListFault::Refuse(refused), SLOWEST_POLL),
+    ] {
+        let before = world.lists();
+        world.kapso.faults().next_lists(1, fault.clone());
+        world
+            .kapso
+            .until(|_| (world.lists() >= before + 2).then_some(()))
+            .await;
+        let lists: Vec<_> = world
+            .kapso
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == "GET")
+            .collect();
+        let longest = lists
+            .windows(2)
+            .map(|pair| pair[1].arrived - pair[0].arrived)
+            .max()
+            .unwrap();
+        assert!(longest >= least, "{fault:?}: {longest:?}");
+    }
     world.kapso.receive(ANN, "hello");
     assert_eq!(world.answers(ANN, 1).await, ["You said: hello"]);
 }

@@ -27,6 +27,9 @@ pub(crate) const NUMBER: &str = "597907523413541";
 pub(crate) const ERROR_MESSAGE: &str = "Something went wrong. Please try again.";
 pub(crate) const DENY_MESSAGE: &str = "Sorry, you are not authorized to use this service.";
 
+/// The wait between two reads of the list when Kapso refuses it.
+pub(crate) const SLOWEST_POLL: Duration = Duration::from_millis(50);
+
 /// Both outside parties, a state directory, and the bridge while it runs.
 pub(crate) struct World {
     pub(crate) kapso: KapsoStandIn,
@@ -267,7 +270,7 @@ fn options() -> Options {
         },
         poll: PollTiming {
             interval: Duration::from_millis(20),
-            backoff_most: Duration::from_millis(50),
+            backoff_most: SLOWEST_POLL,
             deep_every: Duration::ZERO,
             ..PollTiming::every(Duration::from_millis(20))
         },

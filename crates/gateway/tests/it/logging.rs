@@ -1,7 +1,7 @@
 //! What the log may contain.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use gateway::AgentReply;
@@ -10,15 +10,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::peer::{Client, Server, question, within};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logged: each test runs on a thread of its own, with everything that it starts.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl io::Write for Log {
+struct ThreadLog;
+
+impl io::Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .map_err(|_poisoned| io::ErrorKind::Other)?
-            .extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -27,25 +28,24 @@ impl io::Write for Log {
     }
 }
 
-impl Log {
-    fn text(&self) -> String {
-        self.0
-            .lock()
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
-    }
+/// Logs everything of ours, and of others what an operator sees.
+///
+/// For all threads: with a subscriber for one thread, another thread can switch a log line off for both, because
+/// what is of interest is remembered per line.
+fn log() -> Result<()> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("info,gateway=trace"))
+        .with_ansi(false)
+        .with_writer(|| ThreadLog)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber)?;
+    tracing::callsite::rebuild_interest_cache();
+    Ok(())
 }
 
 #[tokio::test]
 async fn g8_no_secret_and_no_message_is_logged() -> Result<()> {
-    let log = Log::default();
-    let writer = log.clone();
-    // Everything of ours, and of others what an operator sees.
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("info,gateway=trace"))
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    log()?;
     within(async {
         let folder = tempfile::tempdir()?;
         let server = Server::bind().await?;
@@ -76,7 +76,7 @@ async fn g8_no_secret_and_no_message_is_logged() -> Result<()> {
         Ok(())
     })
     .await?;
-    let log = log.text();
+    let log = LOG.with_borrow(|log| String::from_utf8_lossy(log).into_owned());
     for forbidden in ["private words", "shared-token", "issued-token"] {
         assert!(!log.contains(forbidden), "{forbidden} in {log}");
     }

@@ -312,7 +312,7 @@ fn a_turn_that_the_gateway_resumes_is_answered() {
     assert_eq!(
         texts(&answers("question", &beside.join("\n"))),
         ["late"],
-        "2026.7.35 puts it beside the question"
+        "beside the question"
     );
     let below = [
         user("u", "root", "question"),
@@ -322,7 +322,7 @@ fn a_turn_that_the_gateway_resumes_is_answered() {
     assert_eq!(
         texts(&answers("question", &below.join("\n"))),
         ["late"],
-        "2026.5.7 puts it below"
+        "or below it"
     );
     let queued = "[Queued user message that arrived while the previous turn was still active]";
     let merged = format!(
@@ -334,6 +334,26 @@ fn a_turn_that_the_gateway_resumes_is_answered() {
         ["late"],
         "or both in one"
     );
+}
+
+#[test]
+fn recorded_interrupted_turns_are_answered() {
+    let releases = [
+        recorded!("2026.7.35/interrupted-run.jsonl"),
+        recorded!("2026.5.7/interrupted-run.jsonl"),
+    ];
+    for file in releases {
+        let seed = "From: +15551234567 (Ana) [role: member]\nhello  there \nline two ";
+        assert_eq!(
+            texts(&answers(seed, file)),
+            ["ECHO(om: +15551234567 (Ana) [role: member]\nhello  there \nline two)"]
+        );
+        let interrupted = "From: +15551234567 (Ana) [role: member]\nSLEEP please";
+        assert_eq!(
+            texts(&answers(interrupted, file)),
+            ["ECHO(the existing transcript and finish the interrupted response.)"]
+        );
+    }
 }
 
 #[test]
