@@ -53,7 +53,11 @@ impl Cache {
     ///
     /// # Errors
     /// When npm is missing, the registry cannot be reached, or the release does not exist.
-    pub async fn install(&self, release: &Release, progress: impl Fn(&str)) -> anyhow::Result<Installed> {
+    pub async fn install(
+        &self,
+        release: &Release,
+        progress: impl Fn(&str),
+    ) -> anyhow::Result<Installed> {
         let node = self.root.join("node/node_modules/node/bin/node");
         if !node.exists() {
             progress(&format!("installing node {NODE} from the npm registry"));
@@ -63,22 +67,31 @@ impl Cache {
         let name = release.to_string();
         let package = self.root.join(&name).join("node_modules/openclaw");
         if installed_version(&package).await.as_deref() != Some(name.as_str()) {
-            progress(&format!("installing openclaw {name} from the npm registry (about 650 MB)"));
+            progress(&format!(
+                "installing openclaw {name} from the npm registry (about 650 MB)"
+            ));
             self.npm(&name, &manifest(release), node.parent()).await?;
         }
         let version = installed_version(&package).await;
         if version.as_deref() != Some(name.as_str()) {
             bail!("npm installed openclaw {version:?} instead of {name}");
         }
-        Ok(Installed { node, program: package.join("openclaw.mjs") })
+        Ok(Installed {
+            node,
+            program: package.join("openclaw.mjs"),
+        })
     }
 
     /// Runs `npm install` for `manifest` and puts the result under `name`. `node` comes first on the PATH, because
     /// the package checks the version that installs it.
     async fn npm(&self, name: &str, manifest: &Value, node: Option<&Path>) -> anyhow::Result<()> {
-        let aside = self.root.join(format!(".installing-{name}-{}", std::process::id()));
+        let aside = self
+            .root
+            .join(format!(".installing-{name}-{}", std::process::id()));
         let place = self.root.join(name);
-        fs::create_dir_all(&aside).await.with_context(|| format!("{} cannot be made", aside.display()))?;
+        fs::create_dir_all(&aside)
+            .await
+            .with_context(|| format!("{} cannot be made", aside.display()))?;
         fs::write(aside.join("package.json"), manifest.to_string()).await?;
         let log = aside.join("install.log");
         let out = std::fs::File::create(&log)?;
@@ -102,12 +115,15 @@ impl Cache {
         if place.exists() {
             fs::remove_dir_all(&place).await?;
         }
-        fs::rename(&aside, &place).await.with_context(|| format!("{} cannot be moved into place", aside.display()))
+        fs::rename(&aside, &place)
+            .await
+            .with_context(|| format!("{} cannot be moved into place", aside.display()))
     }
 }
 
 fn manifest(release: &Release) -> Value {
-    let mut manifest = json!({ "private": true, "dependencies": { "openclaw": release.to_string() } });
+    let mut manifest =
+        json!({ "private": true, "dependencies": { "openclaw": release.to_string() } });
     if release.holds_linkedom_back() {
         manifest["overrides"] = json!({ "linkedom": LINKEDOM });
     }
@@ -124,7 +140,10 @@ async fn installed_version(package: &Path) -> Option<String> {
 /// Our PATH, with `first` before everything else.
 pub(crate) fn path_with(first: Option<&Path>) -> anyhow::Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let all = first.map(Path::to_owned).into_iter().chain(env::split_paths(&path));
+    let all = first
+        .map(Path::to_owned)
+        .into_iter()
+        .chain(env::split_paths(&path));
     env::join_paths(all).context("a folder on the PATH has a colon in its name")
 }
 

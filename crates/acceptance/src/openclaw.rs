@@ -44,11 +44,17 @@ impl Gateway {
     pub fn new(installed: Installed, folder: &Path, model: &str) -> anyhow::Result<Self> {
         for part in ["home", "state", "workspace"] {
             let part = folder.join(part);
-            fs::create_dir_all(&part).with_context(|| format!("{} cannot be made", part.display()))?;
+            fs::create_dir_all(&part)
+                .with_context(|| format!("{} cannot be made", part.display()))?;
         }
         let configuration = configuration(folder, model);
         fs::write(folder.join("openclaw.json"), configuration.to_string())?;
-        Ok(Self { installed, folder: folder.to_owned(), port: free_port()?, running: None })
+        Ok(Self {
+            installed,
+            folder: folder.to_owned(),
+            port: free_port()?,
+            running: None,
+        })
     }
 
     /// The loopback port that it listens on, the same after every start.
@@ -74,7 +80,14 @@ impl Gateway {
         let mut command = Command::new(&self.installed.node);
         command
             .arg(&self.installed.program)
-            .args(["gateway", "run", "--port", &self.port.to_string(), "--token", TOKEN])
+            .args([
+                "gateway",
+                "run",
+                "--port",
+                &self.port.to_string(),
+                "--token",
+                TOKEN,
+            ])
             .current_dir(&self.folder)
             .env("PATH", path_with(self.installed.node.parent())?)
             .env("HOME", self.folder.join("home"))
@@ -83,7 +96,9 @@ impl Gateway {
             .env("OPENCLAW_DISABLE_BONJOUR", "1")
             .env("OPENCLAW_NO_AUTO_UPDATE", "1")
             .env("NO_COLOR", "1");
-        let group = self.running.insert(Group::start("gateway", command, &self.log())?);
+        let group = self
+            .running
+            .insert(Group::start("gateway", command, &self.log())?);
         let deadline = Instant::now() + READY;
         while !is_ready(self.port).await {
             group.running()?;
@@ -153,7 +168,9 @@ fn free_port() -> anyhow::Result<u16> {
 async fn is_ready(port: u16) -> bool {
     let probe = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            .await?;
         let mut status = [0; 12];
         stream.read_exact(&mut status).await?;
         Ok::<_, std::io::Error>(status)

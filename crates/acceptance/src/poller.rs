@@ -51,7 +51,10 @@ pub struct Poller {
 impl Poller {
     /// A daemon with these settings; nothing is started.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, running: None }
+        Self {
+            settings,
+            running: None,
+        }
     }
 
     /// Where its output goes.
@@ -74,7 +77,10 @@ impl Poller {
     /// # Errors
     /// With its exit status, or when it was not started.
     pub fn running(&mut self) -> anyhow::Result<()> {
-        self.running.as_mut().context("the poller is not running")?.running()
+        self.running
+            .as_mut()
+            .context("the poller is not running")?
+            .running()
     }
 
     /// Kills it, as a crash does.
@@ -99,7 +105,15 @@ impl Poller {
 
     /// The command with an environment of its own: what the caller has set must not change what is tested.
     fn command(&self) -> Command {
-        let Settings { program, folder, kapso, gateway, relay, sessions_json, customers } = &self.settings;
+        let Settings {
+            program,
+            folder,
+            kapso,
+            gateway,
+            relay,
+            sessions_json,
+            customers,
+        } = &self.settings;
         let mut command = Command::new(program);
         command
             .env_clear()

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// Kills group `$1` once the pipe from the harness is closed.
-const LEASH: &str = r#"read -r _; kill -KILL -- "-$1""#;
+const LEASH: &str = r#"read -r _; kill -s KILL -- "-$1""#;
 
 /// A running process group and the log that it writes.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct Group {
     leader: Child,
     id: Pid,
     log: PathBuf,
-    // Killed with the group; field order ends the group first.
-    _leash: Child,
+    /// Kills the group when we cannot.
+    leash: Child,
 }
 
 impl Group {
@@ -35,9 +35,18 @@ impl Group {
     /// When the program or the leash cannot be started, or the log cannot be opened.
     pub fn start(name: &'static str, mut command: Command, log: &Path) -> anyhow::Result<Self> {
         let out = appended(log)?;
-        let err = out.try_clone().with_context(|| format!("no second handle of {}", log.display()))?;
-        command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).kill_on_drop(true);
-        let leader = command.spawn().with_context(|| format!("the {name} cannot be started"))?;
+        let err = out
+            .try_clone()
+            .with_context(|| format!("no second handle of {}", log.display()))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .kill_on_drop(true);
+        let leader = command
+            .spawn()
+            .with_context(|| format!("the {name} cannot be started"))?;
         let id = id(&leader).with_context(|| format!("the {name} ended at once"))?;
         let leash = Command::new("sh")
             .args(["-c", LEASH, "leash", &id.as_raw_nonzero().to_string()])
@@ -47,7 +56,13 @@ impl Group {
             .spawn()
             .context("no shell for the leash");
         let leash = leash.inspect_err(|_| kill(id))?;
-        Ok(Self { name, leader, id, log: log.to_owned(), _leash: leash })
+        Ok(Self {
+            name,
+            leader,
+            id,
+            log: log.to_owned(),
+            leash,
+        })
     }
 
     /// Where its output goes.
@@ -81,8 +96,14 @@ impl Group {
     pub async fn terminate(mut self, within: Duration) -> anyhow::Result<()> {
         self.signal(Signal::TERM)?;
         let ended = timeout(within, self.leader.wait()).await;
-        let status = ended.map_err(|_| anyhow!("the {} was still there {within:?} after SIGTERM", self.name))??;
-        if status.success() { Ok(()) } else { Err(anyhow!("the {} ended on SIGTERM with {status}", self.name)) }
+        let status = ended.map_err(|_elapsed| {
+            anyhow!("the {} was still there {within:?} after SIGTERM", self.name)
+        })??;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(anyhow!("the {} ended on SIGTERM with {status}", self.name))
+        }
     }
 
     /// Kills the group and waits until its leader is gone.
@@ -91,7 +112,10 @@ impl Group {
     /// When it was gone already.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         self.signal(Signal::KILL)?;
-        self.leader.wait().await.with_context(|| format!("the {} cannot be awaited", self.name))?;
+        self.leader
+            .wait()
+            .await
+            .with_context(|| format!("the {} cannot be awaited", self.name))?;
         Ok(())
     }
 }
@@ -99,6 +123,8 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         kill(self.id);
+        // An error would mean that the leash has done its work already.
+        let _ = self.leash.start_kill();
     }
 }
 
@@ -126,4 +152,61 @@ pub fn tail(log: &Path, lines: usize) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// The longest that the end of a group is awaited.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A group of two processes that both hold a connection to us: it ends when the last of them does.
+    async fn group(folder: &Path) -> (Group, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut command = Command::new("bash");
+        let script =
+            format!("exec 3<>/dev/tcp/127.0.0.1/{port}; sleep 1000 & echo started; sleep 1000");
+        command.args(["-c", &script]);
+        let group = Group::start("shell", command, &folder.join("log")).unwrap();
+        let (held, _) = listener.accept().await.unwrap();
+        (group, held)
+    }
+
+    /// Waits until nobody holds the connection any more.
+    async fn ended(held: &mut TcpStream) {
+        let read = timeout(PATIENCE, held.read(&mut [0; 1])).await;
+        assert_eq!(read.unwrap().unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_group_ends_with_everything_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut group, mut held) = group(folder.path()).await;
+        group.running().unwrap();
+        drop(group);
+        ended(&mut held).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_ends_when_the_harness_lets_go_of_the_leash() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut group, mut held) = group(folder.path()).await;
+        // What the system does with our end of the pipe when we are killed.
+        drop(group.leash.stdin.take());
+        ended(&mut held).await;
+        group.leader.wait().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_on_sigterm_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let (group, _held) = group(folder.path()).await;
+        let failure = group.terminate(PATIENCE).await.unwrap_err();
+        assert!(failure.to_string().contains("SIGTERM"), "{failure}");
+    }
 }

@@ -33,10 +33,21 @@ impl Proxy {
     pub async fn start(upstream: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { upstream, cuts: watch::channel(0).0, open: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            upstream,
+            cuts: watch::channel(0).0,
+            open: AtomicUsize::new(0),
+        });
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, Arc::clone(&shared))));
-        Ok(Self { address, shared, _stop: stop.drop_guard() })
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(serve(listener, Arc::clone(&shared))),
+        );
+        Ok(Self {
+            address,
+            shared,
+            _stop: stop.drop_guard(),
+        })
     }
 
     /// Where it listens.
@@ -69,8 +80,9 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn pass(mut client: TcpStream, shared: Arc<Shared>) {
     let mut cut = shared.cuts.subscribe();
-    // A gateway that is away is a connection that is closed at once.
     let Ok(mut gateway) = TcpStream::connect(("127.0.0.1", shared.upstream)).await else {
+        // A gateway that is away refuses connections; a reset is the nearest that a proxy can do.
+        let _ = client.set_zero_linger();
         return;
     };
     shared.open.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +102,9 @@ mod tests {
     #[tokio::test]
     async fn a_cut_ends_open_connections_and_takes_new_ones() {
         let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let proxy = Proxy::start(server.local_addr().unwrap().port()).await.unwrap();
+        let proxy = Proxy::start(server.local_addr().unwrap().port())
+            .await
+            .unwrap();
         for expected in [1, 1] {
             let mut client = TcpStream::connect(proxy.address()).await.unwrap();
             let (mut gateway, _) = server.accept().await.unwrap();

@@ -55,7 +55,13 @@ impl FromStr for Release {
         };
         ensure!(year >= 2026, "`{name}` is older than the gateway protocol");
         let beta = suffix.starts_with("beta");
-        Ok(Self { name: name.to_owned(), year, month, patch, beta })
+        Ok(Self {
+            name: name.to_owned(),
+            year,
+            month,
+            patch,
+            beta,
+        })
     }
 }
 
@@ -114,7 +120,10 @@ pub fn pairings(arguments: &[String]) -> anyhow::Result<Vec<Pairing>> {
             "jsonl" => anyhow::bail!("{release} writes no JSONL"),
             other => anyhow::bail!("`{other}` is no relay; there are `auto` and `jsonl`"),
         };
-        pairings.extend(relays.into_iter().map(|relay| Pairing { release: release.clone(), relay }));
+        pairings.extend(relays.into_iter().map(|relay| Pairing {
+            release: release.clone(),
+            relay,
+        }));
     }
     Ok(pairings)
 }
@@ -125,24 +134,40 @@ mod tests {
 
     fn read(arguments: &[&str]) -> anyhow::Result<Vec<String>> {
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-        Ok(pairings(&arguments)?.iter().map(ToString::to_string).collect())
+        Ok(pairings(&arguments)?
+            .iter()
+            .map(ToString::to_string)
+            .collect())
     }
 
     #[test]
     fn the_newest_and_the_last_jsonl_release_run_by_default() {
-        assert_eq!(read(&[]).unwrap(), ["2026.9.6-auto", "2026.7.35-auto", "2026.7.35-jsonl"]);
+        assert_eq!(
+            read(&[]).unwrap(),
+            ["2026.9.6-auto", "2026.7.35-auto", "2026.7.35-jsonl"]
+        );
     }
 
     #[test]
     fn a_relay_can_be_named() {
-        assert_eq!(read(&["2026.5.7:auto", "2026.7.35:jsonl"]).unwrap(), ["2026.5.7-auto", "2026.7.35-jsonl"]);
+        assert_eq!(
+            read(&["2026.5.7:auto", "2026.7.35:jsonl"]).unwrap(),
+            ["2026.5.7-auto", "2026.7.35-jsonl"]
+        );
     }
 
     #[test]
     fn jsonl_ends_with_the_betas_of_2026_7_2() {
         let jsonl = |name: &str| name.parse::<Release>().unwrap().writes_jsonl();
-        assert!(jsonl("2026.5.7") && jsonl("2026.6.35") && jsonl("2026.7.1-2") && jsonl("2026.7.35"));
-        assert!(!jsonl("2026.7.2-beta.1") && !jsonl("2026.8.1") && !jsonl("2026.9.6") && !jsonl("2027.1.1"));
+        assert!(
+            jsonl("2026.5.7") && jsonl("2026.6.35") && jsonl("2026.7.1-2") && jsonl("2026.7.35")
+        );
+        assert!(
+            !jsonl("2026.7.2-beta.1")
+                && !jsonl("2026.8.1")
+                && !jsonl("2026.9.6")
+                && !jsonl("2027.1.1")
+        );
     }
 
     #[test]

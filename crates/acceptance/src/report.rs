@@ -40,9 +40,19 @@ pub fn progress(text: &str) {
 
 /// One line for an outcome, and why it failed.
 pub fn outcome(outcome: &Outcome) {
-    let Outcome { pairing, name, shows, failure, took } = outcome;
+    let Outcome {
+        pairing,
+        name,
+        shows,
+        failure,
+        took,
+    } = outcome;
     let verdict = outcome.verdict();
-    line(&format!("{verdict:<4} {:<16} {name:<18} {:>6.1} s  {shows}", pairing.to_string(), took.as_secs_f32()));
+    line(&format!(
+        "{verdict:<4} {:<16} {name:<18} {:>6.1} s  {shows}",
+        pairing.to_string(),
+        took.as_secs_f32()
+    ));
     if let Some(failure) = failure {
         line(&format!("     {failure:#}"));
     }
@@ -53,7 +63,9 @@ pub fn logs(logs: &[PathBuf]) {
     for log in logs {
         line(&format!("     ... the end of {}:", log.display()));
         match tail(log, TAIL) {
-            Ok(text) => text.lines().for_each(|text| line(&format!("     | {text:.WIDTH$}"))),
+            Ok(text) => text
+                .lines()
+                .for_each(|text| line(&format!("     | {text:.WIDTH$}"))),
             Err(failure) => line(&format!("     {failure:#}")),
         }
     }
@@ -73,21 +85,37 @@ pub fn table(outcomes: &[Outcome], took: Duration) {
         }
     }
     line("");
-    let head: String = pairings.iter().map(|pairing| format!("{pairing:>17}")).collect();
+    let head: String = pairings
+        .iter()
+        .map(|pairing| format!("{pairing:>17}"))
+        .collect();
     line(&format!("{:<62}{head}", ""));
     for (name, shows) in rows {
         let cell = |pairing: &String| {
-            let find = |outcome: &&Outcome| outcome.name == name && outcome.pairing.to_string() == *pairing;
+            let find = |outcome: &&Outcome| {
+                outcome.name == name && outcome.pairing.to_string() == *pairing
+            };
             let text = outcomes.iter().find(find).map_or(String::new(), |outcome| {
-                format!("{} {:>5.1} s", outcome.verdict(), outcome.took.as_secs_f32())
+                format!(
+                    "{} {:>5.1} s",
+                    outcome.verdict(),
+                    outcome.took.as_secs_f32()
+                )
             });
             format!("{text:>17}")
         };
         let cells: String = pairings.iter().map(cell).collect();
         line(&format!("{shows:<62}{cells}"));
     }
-    let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
-    line(&format!("\n{} scenarios, {failed} failed, {:.0} s", outcomes.len(), took.as_secs_f32()));
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| outcome.failure.is_some())
+        .count();
+    line(&format!(
+        "\n{} scenarios, {failed} failed, {:.0} s",
+        outcomes.len(),
+        took.as_secs_f32()
+    ));
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what the program is for")]

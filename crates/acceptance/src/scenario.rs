@@ -67,8 +67,13 @@ impl Scenario {
     ];
 
     /// Those that kill parts of it, in the order in which they run.
-    pub const ROUGH: [Self; 5] =
-        [Self::SocketDropped, Self::PollerKilled, Self::PollerAway, Self::GatewayTerminated, Self::GatewayKilled];
+    pub const ROUGH: [Self; 5] = [
+        Self::SocketDropped,
+        Self::PollerKilled,
+        Self::PollerAway,
+        Self::GatewayTerminated,
+        Self::GatewayKilled,
+    ];
 
     /// What `--only` calls it.
     pub fn name(self) -> &'static str {
@@ -110,7 +115,10 @@ impl Scenario {
 
     /// The scenario of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::CALM.into_iter().chain(Self::ROUGH).find(|scenario| scenario.name() == name)
+        Self::CALM
+            .into_iter()
+            .chain(Self::ROUGH)
+            .find(|scenario| scenario.name() == name)
     }
 
     /// Runs one that leaves the world as it is; a rough one does nothing here.
@@ -121,7 +129,9 @@ impl Scenario {
         match self {
             Self::Text => calm::text(world, self.customer(0)).await,
             Self::ThreeTexts => calm::three_texts(world, self.customer(0)).await,
-            Self::CommandWords => calm::command_words(world, [0, 1, 2].map(|n| self.customer(n))).await,
+            Self::CommandWords => {
+                calm::command_words(world, [0, 1, 2].map(|n| self.customer(n))).await
+            }
             Self::TwoSenders => calm::two_senders(world, [0, 1].map(|n| self.customer(n))).await,
             Self::LongTurn => calm::long_turn(world, self.customer(0)).await,
             Self::Tools => calm::tools(world, self.customer(0)).await,
@@ -144,8 +154,12 @@ impl Scenario {
             Self::SocketDropped => rough::socket_dropped(world, self.customer(0)).await,
             Self::PollerKilled => rough::poller_killed(world, self.customer(0)).await,
             Self::PollerAway => rough::poller_away(world, self.customer(0)).await,
-            Self::GatewayTerminated => rough::gateway_terminated(world, [0, 1].map(|n| self.customer(n))).await,
-            Self::GatewayKilled => rough::gateway_killed(world, [0, 1].map(|n| self.customer(n))).await,
+            Self::GatewayTerminated => {
+                rough::gateway_terminated(world, [0, 1].map(|n| self.customer(n))).await
+            }
+            Self::GatewayKilled => {
+                rough::gateway_killed(world, [0, 1].map(|n| self.customer(n))).await
+            }
             Self::Text
             | Self::ThreeTexts
             | Self::CommandWords
@@ -166,7 +180,11 @@ impl Scenario {
 impl Claim {
     /// That a customer got these answers and no other, for so many turns.
     fn new(customer: &str, answers: Vec<String>, turns: usize) -> Self {
-        Self { customer: customer.to_owned(), answers, turns }
+        Self {
+            customer: customer.to_owned(),
+            answers,
+            turns,
+        }
     }
 
     /// Whether it is true now.
@@ -174,11 +192,21 @@ impl Claim {
     /// # Errors
     /// With what is the case instead.
     pub fn check(&self, world: &World) -> anyhow::Result<()> {
-        let Self { customer, answers, turns } = self;
+        let Self {
+            customer,
+            answers,
+            turns,
+        } = self;
         let sent = world.answers_so_far(customer);
-        ensure!(sent == *answers, "{customer} should have got {answers:?} and got {sent:?}");
+        ensure!(
+            sent == *answers,
+            "{customer} should have got {answers:?} and got {sent:?}"
+        );
         let asked = world.model.turns_of(customer);
-        ensure!(asked == *turns, "the model should have been asked {turns} times for {customer}, and was {asked} times");
+        ensure!(
+            asked == *turns,
+            "the model should have been asked {turns} times for {customer}, and was {asked} times"
+        );
         Ok(())
     }
 }
@@ -200,7 +228,10 @@ mod tests {
         let names: HashSet<&str> = all.iter().map(|scenario| scenario.name()).collect();
         let customers: HashSet<String> = all.iter().map(|scenario| scenario.customer(0)).collect();
         assert_eq!((names.len(), customers.len()), (all.len(), all.len()));
-        assert!(all.iter().all(|scenario| Scenario::named(scenario.name()) == Some(*scenario)));
+        assert!(
+            all.iter()
+                .all(|scenario| Scenario::named(scenario.name()) == Some(*scenario))
+        );
         assert_eq!(Scenario::named("everything"), None);
     }
 }

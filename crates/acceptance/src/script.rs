@@ -47,7 +47,10 @@ pub struct Ask {
 
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask").field("question", &self.question).field("tools", &self.tools.len()).finish_non_exhaustive()
+        f.debug_struct("Ask")
+            .field("question", &self.question)
+            .field("tools", &self.tools.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +64,9 @@ impl Ask {
 
     /// Whether the last question in it is this customer's.
     pub fn is_from(&self, customer: &str) -> bool {
-        self.question.as_ref().is_some_and(|question| question.from == customer)
+        self.question
+            .as_ref()
+            .is_some_and(|question| question.from == customer)
     }
 }
 
@@ -76,8 +81,8 @@ pub struct Model {
 #[derive(Debug, Default)]
 struct Memory {
     asks: Mutex<Vec<Ask>>,
-    /// Questions that were waited for once; their repetition is answered at once.
-    waited: Mutex<HashSet<String>>,
+    /// Customers and words that were waited for once; their repetition is answered at once.
+    waited: Mutex<HashSet<(String, String)>>,
     changes: watch::Sender<usize>,
 }
 
@@ -97,7 +102,11 @@ impl Model {
             .with_state(Arc::clone(&memory));
         let serving = async move { axum::serve(listener, app).await };
         tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
-        Ok(Self { address, memory, _stop: stop.drop_guard() })
+        Ok(Self {
+            address,
+            memory,
+            _stop: stop.drop_guard(),
+        })
     }
 
     /// What a provider of the gateway is configured with.
@@ -112,12 +121,19 @@ impl Model {
 
     /// The requests about questions of a customer, in order.
     pub fn asks_of(&self, customer: &str) -> Vec<Ask> {
-        lock(&self.memory.asks).iter().filter(|ask| ask.is_from(customer)).cloned().collect()
+        lock(&self.memory.asks)
+            .iter()
+            .filter(|ask| ask.is_from(customer))
+            .cloned()
+            .collect()
     }
 
     /// How often a turn of a customer was begun by a client.
     pub fn turns_of(&self, customer: &str) -> usize {
-        lock(&self.memory.asks).iter().filter(|ask| ask.is_from(customer) && ask.begins_turn()).count()
+        lock(&self.memory.asks)
+            .iter()
+            .filter(|ask| ask.is_from(customer) && ask.begins_turn())
+            .count()
     }
 
     /// Waits until `n` turns of a customer were begun.
@@ -142,9 +158,9 @@ impl Memory {
         self.changes.send_replace(count);
     }
 
-    /// Whether these words come for the first time.
-    fn first(&self, words: &str) -> bool {
-        lock(&self.waited).insert(words.to_owned())
+    /// Whether this customer's words come for the first time.
+    fn first(&self, question: &Question) -> bool {
+        lock(&self.waited).insert((question.from.clone(), question.words.clone()))
     }
 }
 
@@ -156,13 +172,22 @@ async fn complete(State(memory): State<Arc<Memory>>, Json(request): Json<Value>)
     let messages = request.get("messages").cloned().unwrap_or_default();
     let tools = offered(&request);
     let question = Question::read(&messages);
-    memory.remember(Ask { question: question.clone(), tools: tools.clone(), messages, at: Instant::now() });
+    memory.remember(Ask {
+        question: question.clone(),
+        tools: tools.clone(),
+        messages,
+        at: Instant::now(),
+    });
     let Some(question) = question else {
         return wire::say(&request, Answer::text("Nothing was asked."), Duration::ZERO);
     };
     match Rule::of(&question.words) {
         Rule::Wait(time) => {
-            let pause = if memory.first(&question.words) { time } else { Duration::ZERO };
+            let pause = if memory.first(&question) {
+                time
+            } else {
+                Duration::ZERO
+            };
             wire::say(&request, Answer::text(&echo(&question)), pause)
         }
         Rule::Tools => wire::say(&request, rule::step(&question, &tools), Duration::ZERO),
@@ -183,8 +208,14 @@ fn refusal() -> Response {
 }
 
 fn offered(request: &Value) -> Vec<String> {
-    let tools = request.get("tools").and_then(Value::as_array).into_iter().flatten();
-    tools.filter_map(|tool| tool.pointer("/function/name")?.as_str().map(str::to_owned)).collect()
+    let tools = request
+        .get("tools")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    tools
+        .filter_map(|tool| tool.pointer("/function/name")?.as_str().map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
@@ -205,13 +236,24 @@ mod tests {
     async fn a_title_or_a_continuation_begins_no_turn() {
         assert!(ask("hello", &["read"]).begins_turn());
         assert!(!ask("hello", &[]).begins_turn());
-        assert!(!ask("hello\n\n[System] Your previous turn was interrupted by", &["read"]).begins_turn());
+        assert!(
+            !ask(
+                "hello\n\n[System] Your previous turn was interrupted by",
+                &["read"]
+            )
+            .begins_turn()
+        );
     }
 
     #[tokio::test]
     async fn a_repeated_question_is_not_waited_for_again() {
         let memory = Memory::default();
-        assert!(memory.first("wait 5: a") && memory.first("wait 5: b"));
-        assert!(!memory.first("wait 5: a"));
+        let ann = ask("wait 5: a", &[]).question.unwrap();
+        let bob = Question {
+            from: "+15550002".to_owned(),
+            ..ann.clone()
+        };
+        assert!(memory.first(&ann) && memory.first(&bob));
+        assert!(!memory.first(&ann));
     }
 }

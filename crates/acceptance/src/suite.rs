@@ -56,9 +56,12 @@ impl Suite {
             Err(outcome) => return vec![*outcome],
         };
         // An error run may put the provider aside for a while (a 401 does), so it comes when the short ones are over.
-        let (last, first): (Vec<_>, Vec<_>) =
-            chosen.into_iter().partition(|scenario| *scenario == Scenario::ErrorRun);
-        let (long, short): (Vec<_>, Vec<_>) = first.into_iter().partition(|scenario| *scenario == Scenario::LongTurn);
+        let (last, first): (Vec<_>, Vec<_>) = chosen
+            .into_iter()
+            .partition(|scenario| *scenario == Scenario::ErrorRun);
+        let (long, short): (Vec<_>, Vec<_>) = first
+            .into_iter()
+            .partition(|scenario| *scenario == Scenario::LongTurn);
         let run = |scenario| self.run_calm(&world, scenario);
         let shorts = async {
             let mut ended = join_all(short.into_iter().map(run)).await;
@@ -84,7 +87,11 @@ impl Suite {
             let start = Instant::now();
             let claims = Box::pin(scenario.run_rough(&mut world)).await;
             let failed = claims.is_err();
-            ended.push(self.note(Ended { scenario, took: start.elapsed(), claims }));
+            ended.push(self.note(Ended {
+                scenario,
+                took: start.elapsed(),
+                claims,
+            }));
             if failed {
                 // What a failed one left behind would only make the next ones fail too.
                 break;
@@ -96,13 +103,25 @@ impl Suite {
     async fn run_calm(&self, world: &World, scenario: Scenario) -> Ended {
         let start = Instant::now();
         let claims = Box::pin(scenario.run_calm(world)).await;
-        self.note(Ended { scenario, took: start.elapsed(), claims })
+        self.note(Ended {
+            scenario,
+            took: start.elapsed(),
+            claims,
+        })
     }
 
     /// Checks all claims for good, ends the daemon as a service manager does, and reports.
-    async fn close(&self, mut world: World, ended: Vec<Ended>, drain: &'static str) -> Vec<Outcome> {
+    async fn close(
+        &self,
+        mut world: World,
+        ended: Vec<Ended>,
+        drain: &'static str,
+    ) -> Vec<Outcome> {
         sleep(SETTLE).await;
-        let mut outcomes: Vec<Outcome> = ended.into_iter().map(|ended| self.judge(&world, ended)).collect();
+        let mut outcomes: Vec<Outcome> = ended
+            .into_iter()
+            .map(|ended| self.judge(&world, ended))
+            .collect();
         let start = Instant::now();
         let stopped = world.poller.terminate().await;
         outcomes.push(self.say(Outcome {
@@ -121,14 +140,24 @@ impl Suite {
     /// The outcome, with the claims looked at once more.
     fn judge(&self, world: &World, ended: Ended) -> Outcome {
         let said = ended.claims.is_err();
-        let checked = ended.claims.and_then(|claims| claims.iter().try_for_each(|claim| claim.check(world)));
+        let checked = ended
+            .claims
+            .and_then(|claims| claims.iter().try_for_each(|claim| claim.check(world)));
         let outcome = self.outcome(ended.scenario, checked.err(), ended.took);
         // A failure that only showed now has not been printed.
-        if said || outcome.failure.is_none() { outcome } else { self.say(outcome) }
+        if said || outcome.failure.is_none() {
+            outcome
+        } else {
+            self.say(outcome)
+        }
     }
 
     fn note(&self, ended: Ended) -> Ended {
-        let Ended { scenario, took, claims } = ended;
+        let Ended {
+            scenario,
+            took,
+            claims,
+        } = ended;
         let (claims, failure) = match claims {
             Ok(claims) => (Ok(claims), None),
             Err(failure) => {
@@ -137,7 +166,11 @@ impl Suite {
             }
         };
         report::outcome(&self.outcome(scenario, failure, took));
-        Ended { scenario, took, claims }
+        Ended {
+            scenario,
+            took,
+            claims,
+        }
     }
 
     async fn build(&self, kind: &'static str) -> Result<World, Box<Outcome>> {
@@ -167,8 +200,19 @@ impl Suite {
         all.iter().filter(chosen).copied().collect()
     }
 
-    fn outcome(&self, scenario: Scenario, failure: Option<anyhow::Error>, took: Duration) -> Outcome {
-        Outcome { pairing: self.pairing.clone(), name: scenario.name(), shows: scenario.shows(), failure, took }
+    fn outcome(
+        &self,
+        scenario: Scenario,
+        failure: Option<anyhow::Error>,
+        took: Duration,
+    ) -> Outcome {
+        Outcome {
+            pairing: self.pairing.clone(),
+            name: scenario.name(),
+            shows: scenario.shows(),
+            failure,
+            took,
+        }
     }
 
     fn say(&self, outcome: Outcome) -> Outcome {
@@ -179,5 +223,9 @@ impl Suite {
 
 /// The logs of a world that was not completed.
 fn logs(folder: &Path) -> Vec<PathBuf> {
-    ["poller.log", "gateway.log"].iter().map(|name| folder.join(name)).filter(|log| log.exists()).collect()
+    ["poller.log", "gateway.log"]
+        .iter()
+        .map(|name| folder.join(name))
+        .filter(|log| log.exists())
+        .collect()
 }

@@ -68,9 +68,13 @@ impl World {
         empty(folder)?;
         let stop = CancellationToken::new();
         let kapso = kapso(stop.clone()).await?;
-        let model = Model::start().await.context("the model cannot be started")?;
+        let model = Model::start()
+            .await
+            .context("the model cannot be started")?;
         let gateway = Gateway::new(blueprint.installed.clone(), folder, &model.base_url())?;
-        let proxy = Proxy::start(gateway.port()).await.context("the proxy cannot be started")?;
+        let proxy = Proxy::start(gateway.port())
+            .await
+            .context("the proxy cannot be started")?;
         let poller = Poller::new(Settings {
             program: blueprint.program.clone(),
             folder: folder.clone(),
@@ -80,7 +84,14 @@ impl World {
             sessions_json: gateway.sessions_json(),
             customers: (0..CUSTOMERS).map(customer).collect(),
         });
-        let mut world = Self { poller, proxy, gateway, model, kapso, _stop: stop.drop_guard() };
+        let mut world = Self {
+            poller,
+            proxy,
+            gateway,
+            model,
+            kapso,
+            _stop: stop.drop_guard(),
+        };
         world.gateway.start().await?;
         world.start_poller().await?;
         Ok(world)
@@ -95,7 +106,10 @@ impl World {
         self.poller.start()?;
         let read = self.kapso.until(|kapso| {
             let requests = kapso.requests();
-            requests[before..].iter().any(|request| request.method == "GET").then_some(())
+            requests[before..]
+                .iter()
+                .any(|request| request.method == "GET")
+                .then_some(())
         });
         if timeout(FIRST_POLL, read).await.is_err() {
             self.poller.running()?;
@@ -108,7 +122,12 @@ impl World {
     ///
     /// # Errors
     /// When fewer came in that time.
-    pub async fn answers(&self, to: &str, n: usize, within: Duration) -> anyhow::Result<Vec<String>> {
+    pub async fn answers(
+        &self,
+        to: &str,
+        n: usize,
+        within: Duration,
+    ) -> anyhow::Result<Vec<String>> {
         let sent = self.kapso.sent_to_within(to, n, within).await;
         Ok(texts(sent.with_context(|| format!("{to} got no answer"))?))
     }
@@ -119,7 +138,10 @@ impl World {
     /// When none came in time, more came, or another.
     pub async fn answered(&self, to: &str, text: &str, within: Duration) -> anyhow::Result<()> {
         let answers = self.answers(to, 1, within).await?;
-        ensure!(answers == [text], "{to} should have got \"{text}\" and got {answers:?}");
+        ensure!(
+            answers == [text],
+            "{to} should have got \"{text}\" and got {answers:?}"
+        );
         Ok(())
     }
 
@@ -143,12 +165,15 @@ async fn kapso(stop: CancellationToken) -> anyhow::Result<KapsoStandIn> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let number = NumberId::new(NUMBER).context("the number's id is not one")?;
     let options = StandInOptions::new(API_KEY.to_owned(), number);
-    KapsoStandIn::start(listener, options, stop).await.context("the Kapso stand-in cannot be started")
+    KapsoStandIn::start(listener, options, stop)
+        .await
+        .context("the Kapso stand-in cannot be started")
 }
 
 fn empty(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("{} cannot be emptied", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use gateway::Gateway;
 use gateway::transcript::Transcripts;
 use model::Clock;
-use store::{Depths, Store, StoreError};
+pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;

@@ -45,9 +45,13 @@ fn filter(value: &Value) -> Result<String, Wrong> {
         .map(str::trim)
         .filter(|part| !part.is_empty())
     {
+        if part.contains(['[', '{']) {
+            return Err(Wrong::new(
+                format!("has {}, a filter by span", read::quoted(part)),
+                "filter by level and by part of the program, as in info,gateway=debug".to_owned(),
+            ));
+        }
         let (level, any_name_will_do) = match part.rsplit_once('=') {
-            // The `=` of a span's field: `part[span{field=value}]`.
-            Some((_, rest)) if rest.contains(['}', ']']) => continue,
             Some((_, level)) => (level.trim(), false),
             None => (part, true),
         };
@@ -83,13 +87,18 @@ mod tests {
             "INFO",
             "info,gateway=debug",
             "hyper",
-            "bridge[turn{chat=1}]=trace",
             "3",
             "a::b=off",
         ] {
             assert!(check(good).is_ok(), "{good}");
         }
-        for bad in ["inof", "debgu", "gateway=verbose", "info,kapso="] {
+        for bad in [
+            "inof",
+            "debgu",
+            "gateway=verbose",
+            "info,kapso=",
+            "bridge[turn]=trace",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -27,7 +27,10 @@ struct Args {
 
 /// What every command understands.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::doc_markdown, reason = "these lines are shown as help, as they stand")]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these lines are shown as help, as they stand"
+)]
 struct Common {
     /// Configuration file; else KAPSO_CONFIG, else ~/.config/kapso-whatsapp/config.toml if it is there
     #[arg(long, value_name = "FILE", global = true)]

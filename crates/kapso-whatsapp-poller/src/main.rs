@@ -14,7 +14,9 @@ use bridge::Options;
 use clap::Parser;
 use config::Config;
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::wiring::Wired;
 
@@ -55,8 +57,13 @@ fn main() -> ExitCode {
         return shown(&config);
     }
     log(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
-    let ended = runtime.context("no runtime").and_then(|runtime| runtime.block_on(run(&config, options, args.once)));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build();
+    let ended = runtime
+        .context("no runtime")
+        .and_then(|runtime| runtime.block_on(run(&config, options, args.once)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -70,7 +77,11 @@ async fn run(config: &Config, options: Options, once: bool) -> anyhow::Result<()
     // Only an attempt to set it twice fails.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stop = signals::stop_signal()?;
-    let Wired { parts, control, connection } = wiring::wire(config, &options).await?;
+    let Wired {
+        parts,
+        control,
+        connection,
+    } = wiring::wire(config, &options).await?;
     let control = tokio::spawn(control);
     info!(version = env!("CARGO_PKG_VERSION"), number = %config.kapso.phone_number_id, "running");
     let store = parts.store.clone();
@@ -80,15 +91,28 @@ async fn run(config: &Config, options: Options, once: bool) -> anyhow::Result<()
         bridge::run(options, parts, stop).await?
     };
     connection.end().await;
-    control.await.context("the control socket's task")?.context("the control socket")?;
+    control
+        .await
+        .context("the control socket's task")?
+        .context("the control socket")?;
     store.close().await;
     info!(messages = ?left.messages, turns = ?left.turns, outgoing = ?left.outgoing, "stopped");
     Ok(())
 }
 
 fn log(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log.filter).unwrap_or_else(|_invalid| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let filter = config
+        .log
+        .filter
+        .parse()
+        .unwrap_or_else(|_invalid| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
     for warning in &config.warnings {
         warn!("{warning}");
     }

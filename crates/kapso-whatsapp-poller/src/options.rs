@@ -20,7 +20,9 @@ pub(crate) enum Unsupported {
     #[error("delivery.mode = {0:?} is not available in this version; set it to \"polling\"")]
     Delivery(&'static str),
     /// Approval of strangers.
-    #[error("security.mode = {0:?} is not available in this version; use \"allowlist\" or \"open\"")]
+    #[error(
+        "security.mode = {0:?} is not available in this version; use \"allowlist\" or \"open\""
+    )]
     Security(&'static str),
 }
 

@@ -51,11 +51,19 @@ pub(crate) async fn wire(
     if store.is_new() {
         info!(dir = %config.state.dir.display(), "a new journal: messages count from now on");
     }
-    let connection = Connection { stop: CancellationToken::new(), tracker: TaskTracker::new() };
-    let gateway = Gateway::open(gateway_options(config)?, connection.stop.clone(), &connection.tracker);
+    let connection = Connection {
+        stop: CancellationToken::new(),
+        tracker: TaskTracker::new(),
+    };
+    let gateway = Gateway::open(
+        gateway_options(config)?,
+        connection.stop.clone(),
+        &connection.tracker,
+    );
     let health = Health::default();
     let socket = config.state.control_socket();
-    let listener = control::bind(&socket).with_context(|| format!("no control socket at {}", socket.display()))?;
+    let listener = control::bind(&socket)
+        .with_context(|| format!("no control socket at {}", socket.display()))?;
     let watched = Control {
         health: health.clone(),
         gateway: gateway.clone(),
@@ -64,9 +72,20 @@ pub(crate) async fn wire(
         poll_interval: options.poll.interval,
         started: clock.now(),
     };
-    let parts = Parts { kapso: kapso_client(config)?, gateway, store, transcripts: transcripts(config)?, clock, health };
+    let parts = Parts {
+        kapso: kapso_client(config)?,
+        gateway,
+        store,
+        transcripts: transcripts(config)?,
+        clock,
+        health,
+    };
     let control = control::serve(listener, watched, connection.stop.clone());
-    Ok(Wired { parts, control, connection })
+    Ok(Wired {
+        parts,
+        control,
+        connection,
+    })
 }
 
 fn kapso_client(config: &Config) -> anyhow::Result<kapso::Client> {

@@ -1,7 +1,7 @@
 //! `e2e [RELEASE[:RELAY]…]`: the end-to-end scenarios on real OpenClaw gateways, a table, and an exit code.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use acceptance::install::Cache;
@@ -36,7 +36,11 @@ const INTERRUPTED: u8 = 130;
 
 fn scenario(name: &str) -> Result<Scenario, String> {
     Scenario::named(name).ok_or_else(|| {
-        let names: Vec<&str> = Scenario::CALM.iter().chain(&Scenario::ROUGH).map(|scenario| scenario.name()).collect();
+        let names: Vec<&str> = Scenario::CALM
+            .iter()
+            .chain(&Scenario::ROUGH)
+            .map(|scenario| scenario.name())
+            .collect();
         format!("there are {}", names.join(", "))
     })
 }
@@ -69,7 +73,12 @@ async fn run(args: &Args) -> anyhow::Result<bool> {
     let (program, root) = places(args)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
     for pairing in pairings {
-        outcomes.extend(suite(&cache, pairing, &program, &root, &args.only).await?.run().await);
+        outcomes.extend(
+            suite(&cache, pairing, &program, &root, &args.only)
+                .await?
+                .run()
+                .await,
+        );
     }
     ensure!(!outcomes.is_empty(), "nothing was run");
     report::table(&outcomes, start.elapsed());
@@ -79,23 +88,38 @@ async fn run(args: &Args) -> anyhow::Result<bool> {
 async fn suite(
     cache: &Cache,
     pairing: Pairing,
-    program: &PathBuf,
-    root: &std::path::Path,
+    program: &Path,
+    root: &Path,
     only: &[Scenario],
 ) -> anyhow::Result<Suite> {
     let installed = cache.install(&pairing.release, report::progress).await?;
     report::progress(&format!("{pairing}: starting gateways"));
     let folder = root.join(pairing.to_string());
-    Ok(Suite { pairing, installed, program: program.clone(), folder, only: only.to_vec() })
+    Ok(Suite {
+        pairing,
+        installed,
+        program: program.to_owned(),
+        folder,
+        only: only.to_vec(),
+    })
 }
 
 /// The poller's binary, and the folder for state and logs: `e2e` in the build's target folder.
 fn places(args: &Args) -> anyhow::Result<(PathBuf, PathBuf)> {
     let own = env::current_exe().context("the program does not know where it lies")?;
     let profile = own.parent().context("the program lies nowhere")?;
-    let program = args.poller.clone().unwrap_or_else(|| profile.join("kapso-whatsapp-poller"));
+    let program = args
+        .poller
+        .clone()
+        .unwrap_or_else(|| profile.join("kapso-whatsapp-poller"));
     let program = std::path::absolute(program)?;
-    ensure!(program.exists(), "{} is not there: build it first (`cargo build`)", program.display());
-    let target = profile.parent().context("the program lies in no target folder")?;
+    ensure!(
+        program.exists(),
+        "{} is not there: build it first (`cargo build`)",
+        program.display()
+    );
+    let target = profile
+        .parent()
+        .context("the program lies in no target folder")?;
     Ok((program, target.join("e2e")))
 }

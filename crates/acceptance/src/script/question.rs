@@ -36,7 +36,12 @@ impl Question {
                     let text = text(message);
                     resumed |= text.contains(RESUMED);
                     if let Some((from, words)) = customer(&text) {
-                        return Some(Self { from, words, resumed, tool_results });
+                        return Some(Self {
+                            from,
+                            words,
+                            resumed,
+                            tool_results,
+                        });
                     }
                 }
                 _ => {}
@@ -61,7 +66,11 @@ fn text(message: &Value) -> String {
 /// The sender and the words under the last header of `text`.
 fn customer(text: &str) -> Option<(String, String)> {
     let lines: Vec<&str> = text.lines().collect();
-    let (at, from) = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, sender(line)?)))?;
+    let (at, from) = lines
+        .iter()
+        .enumerate()
+        .rev()
+        .find_map(|(at, line)| Some((at, sender(line)?)))?;
     let gateways = |line: &str| line.contains(RESUMED) || line.starts_with(RUNTIME);
     let below = lines[at + 1..].iter().take_while(|line| !gateways(line));
     let words = below.copied().collect::<Vec<_>>().join("\n");
@@ -72,7 +81,8 @@ fn customer(text: &str) -> Option<(String, String)> {
 fn sender(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("From: ")?;
     let from = rest.split_whitespace().next()?;
-    (from.starts_with('+') && rest.trim_end().ends_with(']') && rest.contains("[role: ")).then_some(from)
+    (from.starts_with('+') && rest.trim_end().ends_with(']') && rest.contains("[role: "))
+        .then_some(from)
 }
 
 #[cfg(test)]
@@ -85,7 +95,12 @@ mod tests {
     const NOTICE: &str = "[System] Your previous turn was interrupted by a gateway restart while OpenClaw was waiting.";
 
     fn question(words: &str, resumed: bool, tool_results: usize) -> Option<Question> {
-        Some(Question { from: "+15551234567".to_owned(), words: words.to_owned(), resumed, tool_results })
+        Some(Question {
+            from: "+15551234567".to_owned(),
+            words: words.to_owned(),
+            resumed,
+            tool_results,
+        })
     }
 
     #[test]
@@ -124,7 +139,10 @@ mod tests {
 
     #[test]
     fn without_a_customer_there_is_no_question() {
-        assert_eq!(Question::read(&json!([{ "role": "user", "content": "Write a title" }])), None);
+        assert_eq!(
+            Question::read(&json!([{ "role": "user", "content": "Write a title" }])),
+            None
+        );
         assert_eq!(Question::read(&Value::Null), None);
     }
 }

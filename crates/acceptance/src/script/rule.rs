@@ -12,7 +12,13 @@ pub const REFUSAL: &str = "the scripted model refuses this (detail-for-operators
 pub const INTERIM: &str = "Let me look";
 
 /// Tools without side effects, by release; the first one that is offered is called.
-const HARMLESS: [&str; 5] = ["session_status", "sessions_list", "agents_list", "tool_search", "read"];
+const HARMLESS: [&str; 5] = [
+    "session_status",
+    "sessions_list",
+    "agents_list",
+    "tool_search",
+    "read",
+];
 
 /// Calls of tools before the final text.
 const TOOL_STEPS: usize = 2;
@@ -39,7 +45,9 @@ impl Rule {
             return Self::Echo;
         };
         match verb.split_whitespace().collect::<Vec<_>>()[..] {
-            ["wait", seconds] => seconds.parse().map_or(Self::Echo, |seconds| Self::Wait(Duration::from_secs(seconds))),
+            ["wait", seconds] => seconds.parse().map_or(Self::Echo, |seconds| {
+                Self::Wait(Duration::from_secs(seconds))
+            }),
             ["tools"] => Self::Tools,
             ["refuse"] => Self::Refuse,
             ["silent"] => Self::Silent,
@@ -51,7 +59,10 @@ impl Rule {
 /// The next step of a turn with tools: an interim text with a call, at last the echo.
 pub(super) fn step(question: &Question, tools: &[String]) -> Answer {
     let done = question.tool_results;
-    match HARMLESS.iter().find(|name| tools.iter().any(|tool| tool == *name)) {
+    match HARMLESS
+        .iter()
+        .find(|name| tools.iter().any(|tool| tool == *name))
+    {
         Some(tool) if done < TOOL_STEPS => {
             let id = done + 1;
             Answer::call(&format!("{INTERIM} ({id})."), id, tool, arguments(tool))

@@ -94,7 +94,8 @@ impl Poll {
         timing: PollTiming,
         health: Health,
     ) -> Self {
-        let started = clock.now();
+        // WhatsApp dates messages by whole seconds: one of this second is not older than this process.
+        let started = Timestamp::from_seconds(clock.now().as_millis().div_euclid(1000));
         Self {
             kapso,
             store,

@@ -209,36 +209,34 @@ mod tests {
         );
     }
 
+    /// Without the intervals of [`Changes::wait`], which would hide a watch that is dead.
+    async fn told(waiter: &Waiter) {
+        let mut told = waiter.0.clone();
+        let told = tokio::time::timeout(Duration::from_secs(20), told.changed());
+        told.await.unwrap().unwrap();
+    }
+
     #[tokio::test]
     async fn a_folder_is_watched_from_before_it_exists() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("agents/main/sessions");
         let changes = Changes::watching(folder.clone());
         let mut waiter = changes.waiter();
-        let told = |waiter: &mut Waiter| {
-            let mut waiter = Waiter(waiter.0.clone());
-            async move {
-                tokio::time::timeout(Duration::from_secs(20), waiter.0.changed())
-                    .await
-                    .unwrap()
-                    .unwrap()
-            }
-        };
 
         waiter.arm();
         fs::create_dir_all(&folder).unwrap();
-        told(&mut waiter).await;
+        told(&waiter).await;
         assert_eq!(changes.watch(), UNTOLD, "now the folder itself is watched");
 
         waiter.arm();
         fs::write(folder.join("a.jsonl"), "x").unwrap();
-        told(&mut waiter).await;
+        told(&waiter).await;
 
         fs::remove_dir_all(&folder).unwrap();
         fs::create_dir_all(&folder).unwrap();
         changes.watch();
         waiter.arm();
         fs::write(folder.join("b.jsonl"), "x").unwrap();
-        told(&mut waiter).await;
+        told(&waiter).await;
     }
 }

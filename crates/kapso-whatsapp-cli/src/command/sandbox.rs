@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use clap::Args;
-use config::State;
+use config::{ConfigError, State};
 use gateway::{DeviceKey, Gateway, GatewayUrl, Status, Timing};
 use model::{Identity, NumberId};
 use sandbox::kapso::{KapsoStandIn, StandInOptions};
@@ -17,7 +17,9 @@ use tokio::io::{BufReader, stdin, stdout};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::bridged::Bridged;
 use crate::Common;
@@ -29,7 +31,7 @@ const API_KEY: &str = "sandbox";
 const NUMBER: &str = "100000000000001";
 
 /// What the log shows where `RUST_LOG` does not say: the phone needs the screen.
-const LOG: &str = "warn";
+const LOG: LevelFilter = LevelFilter::WARN;
 
 /// With whom to talk, as whom.
 #[derive(Debug, Args)]
@@ -42,8 +44,7 @@ pub(crate) struct Sandbox {
         long,
         value_name = "TOKEN",
         env = "OPENCLAW_TOKEN",
-        hide_env_values = true,
-        requires = "gateway"
+        hide_env_values = true
     )]
     token: Option<SecretString>,
     /// The customer's number
@@ -68,7 +69,10 @@ impl Sandbox {
         stop.cancel();
         match ended {
             Ok(()) => Outcome::silent(Exit::Done),
-            Err(failure) => Outcome::failed(Exit::Failed, format!("{failure:#}")),
+            Err(failure) => match failure.downcast_ref::<ConfigError>() {
+                Some(error) => Outcome::misconfigured(error),
+                None => Outcome::failed(Exit::Failed, format!("{failure:#}")),
+            },
         }
     }
 
@@ -129,7 +133,8 @@ impl Sandbox {
         };
         let options = gateway::Options {
             url,
-            token: self.token.clone(),
+            // The scripted agent wants none.
+            token: self.token.clone().filter(|_| self.gateway.is_some()),
             device,
             device_token_file,
             timing: Timing::default(),
@@ -196,10 +201,15 @@ fn interrupted(stop: &CancellationToken) {
 }
 
 fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(LOG));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("RUST_LOG").ok();
+    let filter = asked.and_then(|text| text.parse().ok());
+    let filter: Targets = filter.unwrap_or_else(|| Targets::new().with_default(LOG));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
         .init();
 }

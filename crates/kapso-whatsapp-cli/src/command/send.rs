@@ -84,39 +84,22 @@ impl Send {
 }
 
 /// Why nothing can be sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
+    #[error("no recipient: send --to +15551234567 --text \"…\"")]
     NoRecipient,
+    #[error("the recipient {0:?} {1}")]
     Recipient(String, model::InvalidIdentity),
+    #[error("no text: send --to +15551234567 --text \"…\", or - to read it from standard input")]
     NoText,
+    #[error("do not know what to do with {0:?}; put the text in quotes")]
     TooMuch(String),
+    #[error("the text is blank; WhatsApp does not take it")]
     Blank,
+    #[error("the text has {0} characters, WhatsApp takes {LONGEST}; send it in parts")]
     TooLong(usize),
+    #[error("no text from standard input: {0}")]
     Piped(String),
-}
-
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoRecipient => f.write_str("no recipient: send --to +15551234567 --text \"…\""),
-            Self::Recipient(text, invalid) => write!(f, "the recipient {text:?} {invalid}"),
-            Self::NoText => f.write_str(
-                "no text: send --to +15551234567 --text \"…\", or - to read it from standard input",
-            ),
-            Self::TooMuch(word) => write!(
-                f,
-                "do not know what to do with {word:?}; put the text in quotes"
-            ),
-            Self::Blank => f.write_str("the text is blank; WhatsApp does not take it"),
-            Self::TooLong(length) => {
-                write!(
-                    f,
-                    "the text has {length} characters, WhatsApp takes {LONGEST}; send it in parts"
-                )
-            }
-            Self::Piped(error) => write!(f, "no text from standard input: {error}"),
-        }
-    }
 }
 
 fn piped(input: impl Read) -> Result<String, Wrong> {

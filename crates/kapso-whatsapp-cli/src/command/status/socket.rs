@@ -22,47 +22,26 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 1024 * 1024;
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Unanswered {
     /// Nobody listens.
+    #[error(
+        "the poller is not running: nobody listens on {}; start kapso-whatsapp-poller, or correct state.dir",
+        .path.display()
+    )]
     NotRunning { path: PathBuf },
     /// The socket belongs to someone else.
+    #[error("{}: {error}; ask as the user that the poller runs as", .path.display())]
     Denied { path: PathBuf, error: io::Error },
     /// Somebody listens and does not answer.
+    #[error(
+        "the poller listens on {} and does not answer within {DEADLINE:?}; try again, or look at its log",
+        .path.display()
+    )]
     Silent { path: PathBuf },
     /// The answer cannot be understood.
+    #[error("what answers on {} is no poller of this version: {what}", .path.display())]
     Garbled { path: PathBuf, what: String },
-}
-
-impl std::fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotRunning { path } => write!(
-                f,
-                "the poller is not running: nobody listens on {}; start kapso-whatsapp-poller, or correct state.dir",
-                path.display()
-            ),
-            Self::Denied { path, error } => {
-                write!(
-                    f,
-                    "{}: {error}; ask as the user that the poller runs as",
-                    path.display()
-                )
-            }
-            Self::Silent { path } => write!(
-                f,
-                "the poller listens on {} and does not answer within {DEADLINE:?}; try again, or look at its log",
-                path.display()
-            ),
-            Self::Garbled { path, what } => {
-                write!(
-                    f,
-                    "what answers on {} is no poller of this version: {what}",
-                    path.display()
-                )
-            }
-        }
-    }
 }
 
 /// The bridge's report on itself.
@@ -133,7 +112,10 @@ async fn whole(response: Response<Incoming>) -> anyhow::Result<Vec<u8>> {
 
 fn refused(path: &Path, error: io::Error) -> Unanswered {
     let path = path.to_owned();
-    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) {
+    if matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused
+    ) {
         return Unanswered::NotRunning { path };
     }
     Unanswered::Denied { path, error }
