@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// `text` in WhatsApp's markup.
 pub fn to_whatsapp(text: &str) -> String {
@@ -106,7 +106,7 @@ impl<'a> Writer<'a> {
                 self.block(2);
                 self.quotes += 1;
             }
-            Tag::CodeBlock(kind) => self.open_code(&kind),
+            Tag::CodeBlock(_) => self.open_code(range),
             Tag::List(_) => {
                 let indent = self.lists.last().map_or(0, |indent| indent + 2);
                 self.block(if self.lists.is_empty() { 2 } else { 1 });
@@ -163,6 +163,7 @@ impl<'a> Writer<'a> {
                 self.quotes = self.quotes.saturating_sub(1);
                 self.owe(2);
             }
+            TagEnd::CodeBlock if !self.code => self.owe(2),
             TagEnd::CodeBlock => {
                 self.code = false;
                 if !self.out.ends_with('\n') {
@@ -194,14 +195,19 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn open_code(&mut self, kind: &CodeBlockKind<'_>) {
+    /// The language of a fence is left out: WhatsApp would show it as the first line of the code.
+    fn open_code(&mut self, range: Range<usize>) {
         self.block(2);
+        let source = self.source[range].trim_end();
+        if source.lines().count() == 1 && source.starts_with(['`', '~']) {
+            // A fence around nothing is what the agent wrote, not markup.
+            self.text(source);
+            return;
+        }
         self.settle();
         self.out.push_str("```");
         self.raw_break();
         self.code = true;
-        // The language of a fence would be shown as the first line of the code.
-        let _ = kind;
     }
 
     /// The marker stands in the source; renumbering would change what the agent said.
@@ -413,6 +419,7 @@ mod tests {
             ("3. three\n5. five", "3. three\n5. five"),
             ("| a | b |\n|---|---|\n| 1 | 2 |", "*a | b*\n1 | 2"),
             ("line one\nline two", "line one\nline two"),
+            ("~~~a", "~~~a"),
             ("**two\nlines**", "*two*\n*lines*"),
             (
                 "```rust\n> quoted\n# comment\n  *x*\n```",
@@ -429,7 +436,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn o1_no_word_is_lost_or_changed(text in "[a-z0-9*_~`#>. \n-]{0,120}") {
+        fn o1_no_word_is_lost_or_changed(text in "([a-z0-9*_#>. \n-]|~~[a-z]~~ |`[a-z*_]`){0,120}") {
             prop_assert_eq!(words(&to_whatsapp(&text)), words(&text));
         }
     }

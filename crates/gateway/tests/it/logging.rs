@@ -6,7 +6,6 @@ use std::io;
 use anyhow::Result;
 use gateway::AgentReply;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use crate::peer::{Client, Server, question, within};
 
@@ -34,7 +33,7 @@ impl io::Write for ThreadLog {
 /// what is of interest is remembered per line.
 fn log() -> Result<()> {
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("info,gateway=trace"))
+        .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
         .with_writer(|| ThreadLog)
         .finish();
