@@ -1,6 +1,6 @@
 //! Stage 6: what of the agent's words goes to the customer, in which form and in which pieces.
 //!
-//! Pure: no clock, no I/O. The [`reply`] of a run is decided per release (OpenClaw 2026.5.7 to 2026.9.6), its
+//! Pure: no clock, no I/O. The [`reply()`] of a run is decided per release (OpenClaw 2026.5.7 to 2026.9.6), its
 //! Markdown becomes WhatsApp's markup, and long texts are cut into messages. Nothing of a failed run gets
 //! through but the configured neutral sentence.
 

@@ -25,6 +25,7 @@ use crate::wiring::Wired;
 /// With KAPSO_API_KEY and KAPSO_PHONE_NUMBER_ID set it runs; everything else has a default.
 #[derive(Debug, Parser)]
 #[command(version)]
+#[expect(clippy::doc_markdown, reason = "these lines are shown as help, as they stand")]
 struct Args {
     /// Configuration file; else KAPSO_CONFIG, else ~/.config/kapso-whatsapp/config.toml if it is there
     #[arg(long, value_name = "FILE")]

@@ -166,7 +166,7 @@ async fn p12_a_wait_that_kapso_asks_for_is_kept_and_a_refusal_is_asked_rarely() 
         world.kapso.faults().next_lists(1, fault.clone());
         world
             .kapso
-            .until(|_| (world.lists() >= before + 2).then_some(()))
+            .until(|_| (world.lists() >= before + 3).then_some(()))
             .await;
         let requests = world.kapso.requests();
         let lists = requests.iter().filter(|request| request.method == "GET");

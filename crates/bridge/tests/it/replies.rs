@@ -12,7 +12,7 @@ const RELEASES: [(Release, bool); 4] = [
     (Release::V2026_5_7, false),
 ];
 
-async fn say(world: &World, answer: Answer) {
+fn say(world: &World, answer: Answer) {
     world
         .openclaw
         .answer_with(move |asked| match asked.words() {
@@ -27,7 +27,7 @@ async fn say(world: &World, answer: Answer) {
 async fn r5_every_final_text_is_delivered_in_order() {
     for (release, jsonl) in RELEASES {
         let world = World::of(release, jsonl).await;
-        say(&world, Answer::texts(["first", "second", "third"])).await;
+        say(&world, Answer::texts(["first", "second", "third"]));
         let answers = world.answers(ANN, if jsonl { 2 } else { 4 }).await;
         assert_eq!(
             answers
@@ -48,8 +48,7 @@ async fn interim_texts_before_a_tool_are_not_answers() {
         say(
             &world,
             Answer::text("the weather is fine").with_tool("let me look"),
-        )
-        .await;
+        );
         assert_eq!(
             world.answers(ANN, 2).await,
             ["the weather is fine", "done"],
@@ -62,7 +61,7 @@ async fn interim_texts_before_a_tool_are_not_answers() {
 async fn r15_silence_sends_nothing() {
     for (release, jsonl) in RELEASES {
         let mut world = World::of(release, jsonl).await;
-        say(&world, Answer::silent()).await;
+        say(&world, Answer::silent());
         assert_eq!(world.answers(ANN, 1).await, ["done"], "{release:?} {jsonl}");
         world.terminate().await;
         let turns = world.journal().await.depths().await.unwrap().turns;
@@ -82,7 +81,7 @@ async fn r8_a_failed_run_tells_the_neutral_sentence_and_no_detail() {
             Answer::empty(),
         ] {
             let world = World::of(release, jsonl).await;
-            say(&world, failure).await;
+            say(&world, failure);
             assert_eq!(
                 world.answers(ANN, 2).await,
                 [ERROR_MESSAGE, "done"],
@@ -95,10 +94,10 @@ async fn r8_a_failed_run_tells_the_neutral_sentence_and_no_detail() {
 #[tokio::test]
 async fn r8_a_truncated_answer_is_marked() {
     let world = World::of(Release::V2026_9_6, false).await;
-    say(&world, Answer::truncated("cut off")).await;
+    say(&world, Answer::truncated("cut off"));
     assert_eq!(world.answers(ANN, 2).await, ["cut off\n\n[…]", "done"]);
     let world = World::of(Release::V2026_7_35, true).await;
-    say(&world, Answer::truncated("cut off")).await;
+    say(&world, Answer::truncated("cut off"));
     assert_eq!(world.answers(ANN, 2).await, ["cut off\n\n[…]", "done"]);
 }
 
@@ -166,7 +165,7 @@ async fn r6_a_slow_answer_comes_when_it_comes_and_is_not_the_next_ones() {
 async fn o2_a_long_answer_arrives_whole_in_few_messages() {
     let world = World::new().await;
     let long = "日本語のテキスト。".repeat(1000);
-    say(&world, Answer::text(long.clone())).await;
+    say(&world, Answer::text(long.clone()));
     let answers = world.answers(ANN, 4).await;
     assert_eq!(answers[..3].concat(), long);
     assert!(answers.iter().all(|part| part.chars().count() <= 4096));

@@ -279,7 +279,6 @@ fn options() -> Options {
             wait: Duration::from_millis(200),
             backoff: Duration::from_millis(20),
             transcript: Duration::from_millis(500),
-            ..TurnTiming::default()
         },
         send: SendTiming {
             backoff_first: Duration::from_millis(10),
