@@ -5,6 +5,7 @@
 //! whether to repeat, to wait, or to take the answer that already stands in the session.
 
 mod asking;
+mod ear;
 mod envelope;
 mod seen;
 mod state;
@@ -34,6 +35,8 @@ pub struct Sessions {
 pub struct TurnTiming {
     /// Between two looks at a session that is being resumed.
     pub look: Duration,
+    /// How long a run's result is awaited on its connection before it is asked after.
+    pub push: Duration,
     /// How long one `agent.wait` may take.
     pub wait: Duration,
     /// The first wait after a refusal that may pass; it doubles with each ask.
@@ -46,6 +49,7 @@ impl Default for TurnTiming {
     fn default() -> Self {
         Self {
             look: Duration::from_secs(1),
+            push: Duration::from_secs(300),
             wait: Duration::from_secs(25),
             backoff: Duration::from_secs(2),
             transcript: Duration::from_secs(5),

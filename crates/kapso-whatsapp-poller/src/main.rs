@@ -1,5 +1,6 @@
 //! The daemon: arguments, configuration, wiring, signals, drain. The journey itself is in the `bridge` crate.
 
+mod log;
 mod options;
 mod signals;
 mod wiring;
@@ -13,10 +14,7 @@ use anyhow::Context;
 use bridge::Options;
 use clap::Parser;
 use config::Config;
-use tracing::{error, info, warn};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing::{error, info};
 
 use crate::wiring::Wired;
 
@@ -25,7 +23,10 @@ use crate::wiring::Wired;
 /// With KAPSO_API_KEY and KAPSO_PHONE_NUMBER_ID set it runs; everything else has a default.
 #[derive(Debug, Parser)]
 #[command(version)]
-#[expect(clippy::doc_markdown, reason = "these lines are shown as help, as they stand")]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these lines are shown as help, as they stand"
+)]
 struct Args {
     /// Configuration file; else KAPSO_CONFIG, else ~/.config/kapso-whatsapp/config.toml if it is there
     #[arg(long, value_name = "FILE")]
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     if args.check {
         return shown(&config);
     }
-    log(&config);
+    log::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -99,24 +100,6 @@ async fn run(config: &Config, options: Options, once: bool) -> anyhow::Result<()
     store.close().await;
     info!(messages = ?left.messages, turns = ?left.turns, outgoing = ?left.outgoing, "stopped");
     Ok(())
-}
-
-fn log(config: &Config) {
-    let filter = config
-        .log
-        .filter
-        .parse()
-        .unwrap_or_else(|_invalid| Targets::new().with_default(LevelFilter::INFO));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .init();
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
 }
 
 fn shown(config: &Config) -> ExitCode {

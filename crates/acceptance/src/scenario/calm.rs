@@ -105,7 +105,7 @@ pub(super) async fn two_senders(
         "the second turn does not know the first: {transcript}"
     );
     ensure!(
-        !transcript.contains("blue"),
+        !transcript.contains("my colour is blue"),
         "one sender's session has another's words: {transcript}"
     );
     Ok(vec![claim(world, red, 2), claim(world, blue, 1)])

@@ -1,14 +1,13 @@
 //! One turn at the gateway, from the request to its outcome, across lost connections and restarts.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use gateway::transcript::{Entry, Follow, Mark, TurnView};
 use gateway::{AgentReply, AgentRequest, Boot, RequestError, Run, Waited};
 use model::{Reply, RunId, Timestamp, Turn};
 use store::{StoreError, StoredTurn, TurnState};
 use tracing::{debug, info, warn};
 
+use super::ear::Ear;
 use super::state::{self, Situation, Step};
 use super::{Turns, seen};
 use crate::relay;
@@ -38,22 +37,11 @@ enum Phase {
     /// The connection on which the answer will come is up.
     Running(Run),
     /// The gateway runs it, but the answer will not come by itself.
-    InFlight(RunId),
+    InFlight { run: RunId, waits: u32 },
     /// It was asked once; what became of it is not known.
     Unsure,
     /// It has ended so, but the transcript has not shown it yet.
     Ending(Reply),
-}
-
-/// The transcript of the turn's session.
-#[derive(Debug)]
-struct Ear {
-    follow: Follow,
-    view: TurnView,
-    /// Heard, and not yet taken.
-    texts: VecDeque<String>,
-    /// How many were taken.
-    heard: usize,
 }
 
 impl<'a> Asking<'a> {
@@ -91,7 +79,7 @@ impl<'a> Asking<'a> {
                         return Ok(Heard::Text(text));
                     }
                 }
-                Phase::InFlight(run) => self.phase = self.wait(run).await,
+                Phase::InFlight { run, waits } => self.phase = self.wait(run, waits).await,
                 Phase::Unsure => self.phase = self.find_out().await,
                 Phase::Ending(reply) => return Ok(self.end(reply).await),
             }
@@ -101,7 +89,7 @@ impl<'a> Asking<'a> {
     /// Writes the ask, then sends it.
     async fn ask(&mut self) -> Result<Phase, StoreError> {
         let hello = self.turns.gateway.ready().await;
-        let mark = self.ear.as_ref().map(|ear| ear.follow.mark().to_string());
+        let mark = self.ear.as_ref().map(Ear::mark);
         let boot = hello.boot.to_string();
         self.turns
             .store
@@ -120,7 +108,7 @@ impl<'a> Asking<'a> {
                     }
                     Phase::Running(run)
                 }
-                Ok(AgentReply::InFlight(run)) => Phase::InFlight(run),
+                Ok(AgentReply::InFlight(run)) => Phase::InFlight { run, waits: 0 },
                 Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
                 Err(error) => self.after(error).await,
             },
@@ -155,38 +143,50 @@ impl<'a> Asking<'a> {
 
     /// Awaits the run's end; with a transcript, its texts as they appear.
     async fn listen(&mut self, mut run: Run) -> Option<String> {
+        let limit = self.turns.timing.push;
+        let finished = async { tokio::time::timeout(limit, run.finished()).await };
         let finished = match &mut self.ear {
-            None => run.finished().await,
+            None => finished.await,
             Some(ear) => tokio::select! {
                 biased;
                 text = ear.hear() => {
                     self.phase = Phase::Running(run);
                     return Some(text);
                 }
-                finished = run.finished() => finished,
+                finished = finished => finished,
             },
         };
         self.phase = match finished {
-            Ok(result) => Phase::Ending(relay::reply(&result)),
-            Err(error) => {
+            Ok(Ok(result)) => Phase::Ending(relay::reply(&result)),
+            Ok(Err(error)) => {
                 info!(turn = %self.stored.id, %error, "lost sight of the run");
                 self.after(error).await
             }
+            // A run that takes this long is asked after, in case its report was lost.
+            Err(_elapsed) => Phase::InFlight {
+                run: run.id().clone(),
+                waits: 0,
+            },
         };
         None
     }
 
     /// Waits for a run whose result will not be pushed; then the same key fetches it.
-    async fn wait(&mut self, run: RunId) -> Phase {
+    async fn wait(&mut self, run: RunId, waits: u32) -> Phase {
         match self.turns.gateway.wait(&run, self.turns.timing.wait).await {
-            Ok(Waited::Running) => Phase::InFlight(run),
+            // The gateway has one word for "not yet" and for "unknown": now and then the session is looked at.
+            Ok(Waited::Running) if waits >= WAITS_BEFORE_A_LOOK => Phase::Unsure,
+            Ok(Waited::Running) => Phase::InFlight {
+                run,
+                waits: waits + 1,
+            },
             Ok(Waited::Ended) => {
-                match self.turns.gateway.agent(&request(&self.stored.turn)).await {
-                    Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
-                    Ok(AgentReply::InFlight(run)) => Phase::InFlight(run),
-                    Ok(AgentReply::Accepted(run)) => Phase::Running(run),
-                    Err(error) => self.after(error).await,
+                let phase = self.repeat().await;
+                if matches!(phase, Phase::InFlight { .. }) {
+                    // The end is known a moment before the result is.
+                    tokio::time::sleep(self.turns.timing.look).await;
                 }
+                phase
             }
             Err(error) => self.after(error).await,
         }
@@ -217,7 +217,11 @@ impl<'a> Asking<'a> {
             let step = state::next(situation);
             debug!(turn = %self.stored.id, ?step, ?situation, "finding out about a turn");
             match step {
-                Step::Ask => return self.repeat(situation.same_boot).await,
+                Step::Repeat => return self.repeat().await,
+                Step::Ask => {
+                    warn!(turn = %self.stored.id, "the gateway lost the turn, asking again");
+                    return Phase::Unasked;
+                }
                 Step::GiveUp => {
                     let detail = format!("asked {} times without an answer", self.stored.attempts);
                     return Phase::Ending(Reply::Failed { detail });
@@ -236,16 +240,16 @@ impl<'a> Asking<'a> {
         }
     }
 
-    async fn repeat(&mut self, same_boot: bool) -> Phase {
-        if !same_boot {
-            warn!(turn = %self.stored.id, "the gateway lost the turn, asking again");
-            return Phase::Unasked;
-        }
+    /// Sends the same key again to a gateway that surely remembers it: it joins the run, or gives its result.
+    async fn repeat(&self) -> Phase {
         match self.turns.gateway.agent(&request(&self.stored.turn)).await {
             Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
-            Ok(AgentReply::InFlight(run)) => Phase::InFlight(run),
+            Ok(AgentReply::InFlight(run)) => Phase::InFlight { run, waits: 0 },
             // 2026.5.7 says "accepted" for a run that goes on, and pushes nothing more on this request.
-            Ok(AgentReply::Accepted(run)) => Phase::InFlight(run.id().clone()),
+            Ok(AgentReply::Accepted(run)) => Phase::InFlight {
+                run: run.id().clone(),
+                waits: 0,
+            },
             Err(error) => self.after(error).await,
         }
     }
@@ -298,6 +302,9 @@ impl<'a> Asking<'a> {
     }
 }
 
+/// How often a run is waited for before its session is looked at instead: ten minutes of waiting.
+const WAITS_BEFORE_A_LOOK: u32 = 24;
+
 /// How many rows of a session are looked through for a turn and its answer.
 const HISTORY_ROWS: u32 = 40;
 
@@ -311,77 +318,5 @@ fn request(turn: &Turn) -> AgentRequest {
         text: turn.text.clone(),
         extra_system_prompt: (!turn.context.is_empty()).then(|| turn.context.clone()),
         timeout: None,
-    }
-}
-
-impl Ear {
-    async fn open(turns: &Turns, stored: &StoredTurn) -> Option<Self> {
-        let transcripts = turns.transcripts.as_ref()?;
-        let session = &stored.turn.session;
-        let mark = stored
-            .transcript_mark
-            .as_deref()
-            .and_then(|mark| mark.parse::<Mark>().ok());
-        let follow = match &mark {
-            Some(mark) => transcripts.resume(session, mark).await,
-            None => transcripts.follow(session).await,
-        };
-        match follow {
-            Ok(follow) => Some(Self {
-                follow,
-                view: TurnView::of(&stored.turn),
-                texts: VecDeque::new(),
-                heard: 0,
-            }),
-            Err(error) => {
-                warn!(%session, %error, "no transcript to read; taking the run's own result");
-                None
-            }
-        }
-    }
-
-    /// The next text that has been heard and not been taken.
-    fn take(&mut self) -> Option<String> {
-        let text = self.texts.pop_front()?;
-        self.heard += 1;
-        Some(text)
-    }
-
-    /// Waits for the next text of the turn.
-    async fn hear(&mut self) -> String {
-        loop {
-            if let Some(text) = self.take() {
-                return text;
-            }
-            match self.follow.next().await {
-                Ok(entry) => self.note(&entry),
-                Err(error) => {
-                    warn!(%error, "the transcript cannot be read any more");
-                    std::future::pending::<()>().await;
-                }
-            }
-        }
-    }
-
-    /// Waits for a text, but not longer than `limit`.
-    async fn listen_for(&mut self, limit: Duration) {
-        if let Ok(text) = tokio::time::timeout(limit, self.hear()).await {
-            self.heard -= 1;
-            self.texts.push_front(text);
-        }
-    }
-
-    /// Reads what is there now.
-    fn drain(&mut self) {
-        match self.follow.drain() {
-            Ok(entries) => entries.iter().for_each(|entry| self.note(entry)),
-            Err(error) => debug!(%error, "the transcript cannot be read now"),
-        }
-    }
-
-    fn note(&mut self, entry: &Entry) {
-        let texts = self.view.feed(entry);
-        self.texts
-            .extend(texts.iter().filter_map(relay::transcript_text));
     }
 }

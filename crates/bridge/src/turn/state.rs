@@ -49,7 +49,9 @@ pub(crate) struct Session {
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Repeat the request under its key: the gateway runs it, joins it, or gives the result that it has.
+    /// Send the same key again, which the gateway remembers: it joins the run, or gives the result that it has.
+    Repeat,
+    /// Ask once more, as a request of its own that is counted.
     Ask,
     /// Look at the session.
     Look,
@@ -69,7 +71,7 @@ pub(crate) fn next(situation: Situation) -> Step {
         Step::GiveUp
     };
     if situation.same_boot && situation.since_asked < KEY_LIFE {
-        return Step::Ask;
+        return Step::Repeat;
     }
     let Some(session) = situation.session else {
         return Step::Look;
@@ -128,7 +130,7 @@ mod tests {
             asks: 1,
             session: None,
         };
-        assert_eq!(next(dropped), Step::Ask);
+        assert_eq!(next(dropped), Step::Repeat);
         let long_ago = Situation {
             since_asked: S(301),
             ..dropped

@@ -279,6 +279,7 @@ fn options() -> Options {
             wait: Duration::from_millis(200),
             backoff: Duration::from_millis(20),
             transcript: Duration::from_millis(500),
+            push: Duration::from_millis(400),
         },
         send: SendTiming {
             backoff_first: Duration::from_millis(10),
