@@ -28,6 +28,11 @@ impl Release {
         }
     }
 
+    /// Whether it resumes by itself a turn that was cut off by SIGTERM: 2026.7.35 and newer do, 2026.5.7 only after a crash.
+    pub fn resumes_after_sigterm(&self) -> bool {
+        (self.year, self.month) >= (2026, 7)
+    }
+
     /// Whether its dependencies need `linkedom` held back, because a newer one cannot be had from the registry.
     pub fn holds_linkedom_back(&self) -> bool {
         (self.year, self.month) <= (2026, 5)

@@ -179,7 +179,7 @@ impl Suite {
         let blueprint = Blueprint {
             installed: self.installed.clone(),
             program: self.program.clone(),
-            relay: self.pairing.relay,
+            pairing: self.pairing.clone(),
             folder: folder.clone(),
         };
         Box::pin(World::build(&blueprint)).await.map_err(|failure| {

@@ -16,7 +16,7 @@ use crate::install::Installed;
 use crate::openclaw::Gateway;
 use crate::poller::{API_KEY, NUMBER, Poller, Settings};
 use crate::proxy::Proxy;
-use crate::release::Relay;
+use crate::release::{Pairing, Release};
 use crate::script::Model;
 
 /// Customers that the daemon knows. Each scenario has its own, so that scenarios can run side by side.
@@ -37,18 +37,20 @@ pub struct World {
     pub model: Model,
     /// The customers' side.
     pub kapso: KapsoStandIn,
+    /// What the gateway is.
+    pub release: Release,
     _stop: DropGuard,
 }
 
 /// What a world is made of.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
-    /// The gateway's release.
+    /// The gateway's installation.
     pub installed: Installed,
     /// Our daemon's binary.
     pub program: PathBuf,
-    /// How answers are relayed.
-    pub relay: Relay,
+    /// The gateway's release, and how answers are relayed.
+    pub pairing: Pairing,
     /// Where all state and logs lie; emptied first.
     pub folder: PathBuf,
 }
@@ -80,7 +82,7 @@ impl World {
             folder: folder.clone(),
             kapso: kapso.base_url(),
             gateway: format!("ws://{}", proxy.address()),
-            relay: blueprint.relay,
+            relay: blueprint.pairing.relay,
             sessions_json: gateway.sessions_json(),
             customers: (0..CUSTOMERS).map(customer).collect(),
         });
@@ -90,6 +92,7 @@ impl World {
             gateway,
             model,
             kapso,
+            release: blueprint.pairing.release.clone(),
             _stop: stop.drop_guard(),
         };
         world.gateway.start().await?;

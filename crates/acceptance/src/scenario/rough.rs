@@ -58,7 +58,8 @@ pub(super) async fn gateway_terminated(
     let questions = begin_both(world, &customers, THOUGHT).await?;
     world.gateway.terminate().await?;
     world.gateway.start().await?;
-    end_both(world, &customers, &questions).await
+    let resumed = world.release.resumes_after_sigterm();
+    end_both(world, &customers, &questions, resumed).await
 }
 
 pub(super) async fn gateway_killed(
@@ -68,7 +69,7 @@ pub(super) async fn gateway_killed(
     let questions = begin_both(world, &customers, DEEP_THOUGHT).await?;
     world.gateway.kill().await?;
     world.gateway.start().await?;
-    end_both(world, &customers, &questions).await
+    end_both(world, &customers, &questions, true).await
 }
 
 /// A turn is in the model's hands.
@@ -101,33 +102,47 @@ async fn end(world: &World, customer: &str, question: &str) -> anyhow::Result<Cl
     settled(world, Claim::new(customer, vec![answer], 1))
 }
 
-/// The end of both. A session whose first turn was cut off has no transcript yet: some releases resume it all the same,
-/// others give it up (2026.7.35: "transcript tail is not resumable"), and then asking again is right. Both never is.
+/// The end of both. Only a release that does not resume the turn may leave it to us to ask again: none resumes all turns
+/// that were the first of their session (2026.7.35: "transcript tail is not resumable"), some no others either. That
+/// both sides go on with one turn never is right.
 async fn end_both(
     world: &World,
     customers: &[String; 2],
     questions: &[String; 2],
+    resumed: bool,
 ) -> anyhow::Result<Vec<Claim>> {
     let [known, new] = customers;
-    let known = end_second(world, known, &questions[0]).await?;
-    let answer = echo(&questions[1]);
-    world.answered(new, &answer, PATIENCE).await?;
-    let asks = world.model.asks_of(new);
-    ensure!(
-        asks.len() <= 2,
-        "the model should have been asked once more at most: {asks:?}"
+    let known = end_one(
+        world,
+        known,
+        vec![echo(BEFORE), echo(&questions[0])],
+        resumed,
     );
-    let new = Claim::new(new, vec![answer], world.model.turns_of(new));
-    Ok(vec![known, settled(world, new)?])
+    let new = end_one(world, new, vec![echo(&questions[1])], false);
+    let (known, new) = tokio::try_join!(known, new)?;
+    Ok(vec![known, new])
 }
 
-/// The end of a turn before which there was another one.
-async fn end_second(world: &World, customer: &str, question: &str) -> anyhow::Result<Claim> {
-    world.answers(customer, 2, PATIENCE).await?;
-    settled(
-        world,
-        Claim::new(customer, vec![echo(BEFORE), echo(question)], 2),
-    )
+/// The end of a customer's last turn: these answers, and one turn each; one more for the last, unless it was `resumed`.
+async fn end_one(
+    world: &World,
+    customer: &str,
+    answers: Vec<String>,
+    resumed: bool,
+) -> anyhow::Result<Claim> {
+    let turns = answers.len();
+    world.answers(customer, turns, PATIENCE).await?;
+    let asks = world.model.asks_of(customer);
+    ensure!(
+        asks.len() <= turns + 1,
+        "the model should have been asked once more at most: {asks:?}"
+    );
+    let turns = if resumed {
+        turns
+    } else {
+        world.model.turns_of(customer)
+    };
+    settled(world, Claim::new(customer, answers, turns))
 }
 
 /// The claim, if it is true already.

@@ -119,15 +119,15 @@ impl Poll {
             let Some(read) = stop.run_until_cancelled(self.read()).await else {
                 return;
             };
-            let wait = match read {
+            let next = match read {
                 Ok(chats) => {
                     chats.into_iter().for_each(&wake);
-                    self.timing.interval
+                    begun + self.timing.interval
                 }
-                Err(failure) => self.after(&failure),
+                Err(failure) => Instant::now() + self.after(&failure),
             };
             if stop
-                .run_until_cancelled(sleep_until(begun + wait))
+                .run_until_cancelled(sleep_until(next))
                 .await
                 .is_none()
             {
