@@ -110,6 +110,14 @@ struct WireInfo {
     aborted_last_run: bool,
 }
 
+impl WireInfo {
+    /// 2026.7.35 leaves the mark of the interruption on a session that it has given up resuming.
+    fn pending_resume(&self) -> bool {
+        let status = self.status.as_deref();
+        status == Some("running") || (self.aborted_last_run && status != Some("failed"))
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct WireActive {
@@ -195,7 +203,7 @@ pub(crate) fn history(reply: &Reply) -> Result<History, RequestError> {
             .has_active_run
             .map(|active| active || !active_runs.is_empty()),
         active_runs,
-        pending_resume: info.status.as_deref() == Some("running") || info.aborted_last_run,
+        pending_resume: info.pending_resume(),
     })
 }
 

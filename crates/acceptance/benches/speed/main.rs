@@ -47,7 +47,7 @@ fn release_build() -> anyhow::Result<PathBuf> {
         "build",
         "--release",
         "--locked",
-        "--bin",
+        "--package",
         "kapso-whatsapp-poller",
     ]);
     ensure!(

@@ -126,11 +126,7 @@ impl Poll {
                 }
                 Err(failure) => Instant::now() + self.after(&failure),
             };
-            if stop
-                .run_until_cancelled(sleep_until(next))
-                .await
-                .is_none()
-            {
+            if stop.run_until_cancelled(sleep_until(next)).await.is_none() {
                 return;
             }
         }

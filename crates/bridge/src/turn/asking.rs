@@ -194,7 +194,7 @@ impl<'a> Asking<'a> {
 
     /// Decides what to do about a turn that may have reached the gateway.
     async fn find_out(&mut self) -> Phase {
-        let mut session = None;
+        let (mut session, mut quiet_looks) = (None::<state::Session>, 0);
         loop {
             let hello = self.turns.gateway.ready().await;
             let asked_boot = self
@@ -213,6 +213,7 @@ impl<'a> Asking<'a> {
                 uptime: hello.uptime(),
                 asks: self.stored.attempts,
                 session,
+                quiet_looks,
             };
             let step = state::next(situation);
             debug!(turn = %self.stored.id, ?step, ?situation, "finding out about a turn");
@@ -237,6 +238,8 @@ impl<'a> Asking<'a> {
                     session = self.look().await.1;
                 }
             }
+            let quiet = session.is_some_and(|seen| !seen.answered && seen.active != Some(true));
+            quiet_looks = if quiet { quiet_looks + 1 } else { 0 };
         }
     }
 

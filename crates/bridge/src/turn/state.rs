@@ -17,6 +17,10 @@ pub(crate) const RESUME_GRACE: Duration = Duration::from_secs(25);
 /// 2026.9.6 resumes sessions one after the other, so the wait is generous.
 pub(crate) const RESUME_LIMIT: Duration = Duration::from_secs(600);
 
+/// How many looks in a row must find a session idle and unanswered before it is believed: at the end of a run
+/// neither the run nor its answer may show for a moment (seen on 2026.9.6).
+pub(crate) const QUIET_LOOKS: u32 = 4;
+
 /// How often a turn is asked before it is given up. Each count is written before the request.
 pub(crate) const MOST_ASKS: u32 = 4;
 
@@ -33,6 +37,8 @@ pub(crate) struct Situation {
     pub(crate) asks: u32,
     /// What the session shows, if it was looked at.
     pub(crate) session: Option<Session>,
+    /// How many looks in a row found neither a run nor an answer.
+    pub(crate) quiet_looks: u32,
 }
 
 /// What the session shows about the turn.
@@ -82,6 +88,9 @@ pub(crate) fn next(situation: Situation) -> Step {
     if session.answered {
         return Step::Take;
     }
+    if situation.quiet_looks < QUIET_LOOKS {
+        return Step::Wait;
+    }
     if situation.same_boot {
         return ask;
     }
@@ -110,6 +119,7 @@ mod tests {
             uptime: S(uptime),
             asks: 1,
             session,
+            quiet_looks: QUIET_LOOKS,
         }
     }
 
@@ -129,6 +139,7 @@ mod tests {
             uptime: S(9000),
             asks: 1,
             session: None,
+            quiet_looks: QUIET_LOOKS,
         };
         assert_eq!(next(dropped), Step::Repeat);
         let long_ago = Situation {
@@ -185,6 +196,16 @@ mod tests {
             next(restarted(601, shows(false, Some(false), true))),
             Step::Ask
         );
+    }
+
+    #[test]
+    fn one_quiet_look_is_not_believed() {
+        let quiet = restarted(60, shows(false, Some(false), false));
+        let once = Situation {
+            quiet_looks: 1,
+            ..quiet
+        };
+        assert_eq!((next(once), next(quiet)), (Step::Wait, Step::Ask));
     }
 
     #[test]
