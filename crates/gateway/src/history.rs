@@ -183,6 +183,7 @@ pub(crate) fn history(reply: &Reply) -> Result<History, RequestError> {
         RequestError::Rejected(Rejection::unreadable("chat.history"))
     })?;
     let info = wire.session_info;
+    let pending_resume = info.pending_resume();
     let mut active_runs: Vec<RunId> = Vec::new();
     for id in info
         .active_run_ids
@@ -203,7 +204,7 @@ pub(crate) fn history(reply: &Reply) -> Result<History, RequestError> {
             .has_active_run
             .map(|active| active || !active_runs.is_empty()),
         active_runs,
-        pending_resume: info.pending_resume(),
+        pending_resume,
     })
 }
 
