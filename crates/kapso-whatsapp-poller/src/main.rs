@@ -42,9 +42,6 @@ struct Args {
 /// The exit code for a configuration that cannot be used.
 const MISCONFIGURED: u8 = 2;
 
-/// Threads of the runtime: the work is waiting, and each thread costs memory.
-const WORKERS: usize = 2;
-
 fn main() -> ExitCode {
     let args = Args::parse();
     let config = match Config::load(args.config.as_deref()) {
@@ -59,8 +56,8 @@ fn main() -> ExitCode {
         return shown(&config);
     }
     log::start(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    // One thread: the work is waiting, and a hand-over between threads costs more than it gains.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = runtime

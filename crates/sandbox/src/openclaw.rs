@@ -48,7 +48,7 @@ pub use faults::{ConnectFault, Rejection, RequestFault};
 pub use gate::Gate;
 pub use release::Release;
 pub use script::{Answer, Asked, Script};
-pub use state::{Execution, Received};
+pub use state::{Execution, Received, Told};
 
 use clients::{Clients, Out};
 use device::Pairing;
@@ -200,6 +200,11 @@ impl OpenClawStandIn {
     pub async fn asked_n(&self, n: usize) -> Vec<Asked> {
         at_least(self.gateway.memory.asked_count(), n).await;
         self.asked()
+    }
+
+    /// When the end of the last run in `session` (canonical form) left the gateway: for measuring.
+    pub fn told(&self, session: &str) -> Option<Told> {
+        self.gateway.memory.told(session)
     }
 
     /// Every time that the model was given a question, by a client or by a restart.

@@ -39,7 +39,7 @@ impl Daemon {
             .env("GATEWAY_URL", &around.gateway)
             .env("GATEWAY_RELAY", around.relay)
             .env("OPENCLAW_SESSIONS_JSON", &around.sessions_json)
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .kill_on_drop(true)
             .spawn()
             .context("the daemon cannot be started")?;

@@ -1,8 +1,7 @@
 //! Speed and size of the release build of the daemon, between the stand-ins, as a table and as JSON.
 //!
 //! Nothing here fails because of a number: the machine is shared. The table shows each figure beside its target.
-//! Latencies are taken from the moment the stand-in gateway is let go until the send request has been read by the
-//! stand-in Kapso, so they contain the stand-ins' own work.
+//! Latencies end when the send request has been read by the stand-in Kapso, in the process that also is the gateway.
 
 mod daemon;
 mod figures;

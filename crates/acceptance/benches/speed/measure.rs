@@ -121,7 +121,7 @@ pub(crate) async fn ready(program: &Path, figures: &mut Figures) -> anyhow::Resu
     Ok(())
 }
 
-/// From the end of a run until the send request is at Kapso.
+/// From the result's frame, or from the append to the transcript, until the send request is at Kapso.
 pub(crate) async fn relay(program: &Path, figures: &mut Figures, way: Way) -> anyhow::Result<()> {
     let customers: Vec<String> = (0..CUSTOMERS).map(|n| format!("+1555{n:07}")).collect();
     let gates: HashMap<String, Gate> = customers
@@ -148,10 +148,17 @@ pub(crate) async fn relay(program: &Path, figures: &mut Figures, way: Way) -> an
     }
     for customer in &customers {
         let gate = gates.get(customer).context("every customer has a gate")?;
-        let begun = Instant::now();
         gate.open();
         let sent = bench.kapso.sent_to(customer, 1).await;
-        samples.push(milliseconds(sent[0].arrived - begun));
+        let session = format!("agent:main:main-wa-{}", &customer[1..]);
+        let told = bench.openclaw.told(&session).context("the run has ended")?;
+        let left = match way {
+            Way::Result => told.responded,
+            Way::Jsonl => told.written,
+        };
+        samples.push(milliseconds(
+            sent[0].arrived.saturating_duration_since(left),
+        ));
     }
     match way {
         Way::Result => figures.add_latencies("relay_result", (1.0, 5.0), samples),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use super::outcome::{self, Ended};
 use super::release::Release;
 use super::script::{Answer, Asked, Step};
 use super::session::{Body, Summary};
-use super::state::{Boot, Wanted, Written};
+use super::state::{Boot, Told, Wanted, Written};
 
 /// What the gateway tells the model when it resumes by itself: the beginning of it in every release.
 const RESUMED: &str = "[System] Your previous turn was interrupted by a gateway restart while OpenClaw was \
@@ -214,6 +214,7 @@ impl Work<'_> {
             tools: self.tools,
             ended: &ended,
         });
+        let begun = Instant::now();
         if let Some(body) = outcome.row.clone() {
             let written = self.write(vec![body])?;
             gateway.record(written).await;
@@ -230,6 +231,11 @@ impl Work<'_> {
             .memory
             .end(self.run, &terminal, outcome.status, now)?;
         gateway.note_session(&summary);
+        let told = Told {
+            written: begun,
+            responded: Instant::now(),
+        };
+        gateway.memory.tell(&self.run.asked.session, told);
         respond(gateway, self.run, &terminal.reply);
         gateway.memory.settle(self.run);
         next

@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -28,6 +29,15 @@ pub struct Execution {
     pub text: String,
     /// Whether the gateway resumed by itself after a restart.
     pub resumed: bool,
+}
+
+/// When the end of a session's last run left the gateway, by the monotonic clock: for measuring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Just before the last assistant line was appended to the transcript.
+    pub written: Instant,
+    /// Just before the second response was handed to the socket.
+    pub responded: Instant,
 }
 
 /// A request after the connect, as it came.
@@ -99,6 +109,7 @@ struct State {
     sessions: HashMap<String, Session>,
     asked: Vec<Asked>,
     executions: Vec<Execution>,
+    told: HashMap<String, Told>,
     received: Vec<Received>,
 }
 
@@ -115,6 +126,7 @@ impl Memory {
             sessions: HashMap::new(),
             asked: Vec::new(),
             executions: Vec::new(),
+            told: HashMap::new(),
             received: Vec::new(),
         };
         Self {
@@ -291,6 +303,16 @@ impl Memory {
     /// Every question, in the order in which they were taken.
     pub(super) fn all_asked(&self) -> Vec<Asked> {
         self.lock().asked.clone()
+    }
+
+    /// Notes when the end of the run in `session` left.
+    pub(super) fn tell(&self, session: &str, told: Told) {
+        self.lock().told.insert(session.to_owned(), told);
+    }
+
+    /// When the end of the last run in `session` left.
+    pub(super) fn told(&self, session: &str) -> Option<Told> {
+        self.lock().told.get(session).copied()
     }
 
     /// Every time that the model was given a question.
