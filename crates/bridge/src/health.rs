@@ -1,14 +1,12 @@
 //! What the bridge knows of its own state, for the control socket.
 
-use std::sync::Arc;
-use std::sync::RwLock;
-
 use model::Timestamp;
 use serde::Serialize;
+use tokio::sync::watch;
 
-/// When each part last succeeded, and why it last failed. Cheap to clone; the lock never leaves this file.
+/// When each part last succeeded, and why it last failed. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<RwLock<Seen>>);
+pub struct Health(watch::Sender<Seen>);
 
 /// A reading of [`Health`].
 #[derive(Debug, Clone, Default, Serialize)]
@@ -27,7 +25,7 @@ pub struct Seen {
 
 impl Health {
     pub(crate) fn polled(&self, at: Timestamp) {
-        self.note(|seen| {
+        self.0.send_modify(|seen| {
             seen.polled_at = Some(at);
             seen.poll_failed_at = None;
             seen.poll_error = None;
@@ -35,14 +33,14 @@ impl Health {
     }
 
     pub(crate) fn poll_failed(&self, at: Timestamp, why: String) {
-        self.note(|seen| {
+        self.0.send_modify(|seen| {
             seen.poll_failed_at = Some(at);
             seen.poll_error = Some(why);
         });
     }
 
     pub(crate) fn journal_failed(&self, at: Timestamp, why: String) {
-        self.note(|seen| {
+        self.0.send_modify(|seen| {
             seen.journal_failed_at = Some(at);
             seen.journal_error = Some(why);
         });
@@ -50,12 +48,6 @@ impl Health {
 
     /// The present state.
     pub fn read(&self) -> Seen {
-        self.0.read().map(|seen| seen.clone()).unwrap_or_default()
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Seen)) {
-        if let Ok(mut seen) = self.0.write() {
-            change(&mut seen);
-        }
+        self.0.borrow().clone()
     }
 }

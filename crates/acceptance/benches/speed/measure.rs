@@ -27,6 +27,9 @@ pub(crate) enum Way {
 /// Customers whose turns are held, and let go one by one.
 const CUSTOMERS: usize = 200;
 
+/// Between two samples, so that each finds the daemon with nothing else to write.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Starts of the daemon of which the median is taken.
 const STARTS: usize = 21;
 
@@ -159,6 +162,7 @@ pub(crate) async fn relay(program: &Path, figures: &mut Figures, way: Way) -> an
         samples.push(milliseconds(
             sent[0].arrived.saturating_duration_since(left),
         ));
+        sleep(PAUSE).await;
     }
     match way {
         Way::Result => figures.add_latencies("relay_result", (1.0, 5.0), samples),
