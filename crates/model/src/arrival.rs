@@ -51,6 +51,8 @@ pub enum IgnoreReason {
     Group,
     /// Already there when the bridge was started for the first time.
     BeforeStart,
+    /// Written to another business number than the one that this bridge answers for.
+    OtherNumber,
 }
 
 impl IgnoreReason {
@@ -63,6 +65,7 @@ impl IgnoreReason {
             Self::HistorySync => "history_sync",
             Self::Group => "group",
             Self::BeforeStart => "before_start",
+            Self::OtherNumber => "other_number",
         }
     }
 }

@@ -7,6 +7,7 @@ mod arrival;
 mod identity;
 mod ids;
 mod outgoing;
+mod receipt;
 mod time;
 mod turn;
 
@@ -17,5 +18,6 @@ pub use arrival::{
 pub use identity::{ChatKey, Identity, InvalidIdentity, Phone, UserId};
 pub use ids::{IdempotencyKey, InvalidId, MessageId, NumberId, RunId, SessionKey};
 pub use outgoing::{Outgoing, OutgoingBody, Reply};
+pub use receipt::{Fate, Receipt};
 pub use time::{Clock, Timestamp};
 pub use turn::{Role, Turn};

@@ -246,7 +246,8 @@ fn detail(reason: &IgnoreReason) -> Option<&str> {
         | IgnoreReason::Outbound
         | IgnoreReason::HistorySync
         | IgnoreReason::Group
-        | IgnoreReason::BeforeStart => None,
+        | IgnoreReason::BeforeStart
+        | IgnoreReason::OtherNumber => None,
     }
 }
 
