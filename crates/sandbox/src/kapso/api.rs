@@ -35,7 +35,7 @@ pub(super) struct Broken;
 
 pub(super) struct Api {
     pub(super) ledger: Arc<Ledger>,
-    pub(super) faults: Faults,
+    pub(super) faults: Arc<Faults>,
     pub(super) names: Names,
     pub(super) key: SecretString,
     pub(super) clock: Clock,
@@ -204,7 +204,8 @@ impl Api {
             return ending;
         }
         let to = message.to.clone();
-        let id = self.ledger.accept(message, "cloud_api", arrived);
+        let listed = !self.faults.sends_are_unlisted();
+        let id = self.ledger.accept(message, "cloud_api", listed, arrived);
         self.deliver(&id);
         let proper = Ending::Answer(NewMessage::answer(&to, &id));
         end(course.after).await.unwrap_or(proper)

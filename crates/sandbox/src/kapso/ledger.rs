@@ -35,6 +35,16 @@ pub(super) struct Names {
     pub(super) business: String,
 }
 
+/// How a message of the business came to be sent.
+struct Accepted<'a> {
+    /// `kapso.origin`.
+    origin: &'a str,
+    /// Whether the list shows it.
+    listed: bool,
+    at: Timestamp,
+    arrived: Instant,
+}
+
 pub(super) struct Ledger {
     state: Mutex<State>,
     names: Names,
@@ -112,11 +122,22 @@ impl Ledger {
         })
     }
 
-    /// Files a message of the business as sent.
-    pub(super) fn accept(&self, message: NewMessage, origin: &str, arrived: Instant) -> MessageId {
-        let now = self.clock.now();
+    /// Files a message of the business as sent, with this `kapso.origin`.
+    pub(super) fn accept(
+        &self,
+        message: NewMessage,
+        origin: &str,
+        listed: bool,
+        arrived: Instant,
+    ) -> MessageId {
+        let accepted = Accepted {
+            origin,
+            listed,
+            at: self.clock.now(),
+            arrived,
+        };
         let mut state = self.lock();
-        let (sent, notice) = state.accept(&self.names, message, origin, now, arrived);
+        let (sent, notice) = state.accept(&self.names, message, &accepted);
         let id = sent.id.clone();
         self.announce(notice);
         self.tell(Event::Sent(sent));
@@ -189,6 +210,11 @@ impl Ledger {
 
     pub(super) fn sent_to(&self, customer: &str) -> Vec<SentMessage> {
         self.lock().sent_to(&customer_key(customer))
+    }
+
+    /// The business number, digits only.
+    pub(super) fn business(&self) -> &str {
+        &self.names.business
     }
 
     /// How many messages went to the customer, now and later.
