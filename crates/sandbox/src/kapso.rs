@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use api::Api;
-use ledger::{Ledger, Names};
+use ledger::{Accepted, Ledger, Names};
 use outgoing::NewMessage;
 use webhook::Dispatcher;
 
@@ -185,10 +185,13 @@ impl KapsoStandIn {
     /// Kapso's inbox (kapso.md 4.7). It is among [`KapsoStandIn::sent`], with a null `body`.
     pub fn send_by_hand(&self, to: &str, text: &str, origin: &str) -> MessageId {
         let message = NewMessage::text(to, text);
-        let id = self
-            .api
-            .ledger
-            .accept(message, origin, true, Instant::now());
+        let accepted = Accepted {
+            origin,
+            listed: true,
+            answer_lost: false,
+            arrived: Instant::now(),
+        };
+        let id = self.api.ledger.accept(message, &accepted);
         self.api.deliver(&id);
         id
     }
@@ -242,6 +245,15 @@ impl KapsoStandIn {
     /// Every attempt to deliver a webhook, in order; the last 100,000.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.api.ledger.deliveries()
+    }
+
+    /// Waits until no webhook delivery is under way: each was taken, or given up. Batches that wait for more messages
+    /// are under way.
+    pub async fn delivered(&self) {
+        if let Some(mut open) = self.api.ledger.notices_open() {
+            // An error would mean that the ledger is gone, and this handle keeps it.
+            let _ = open.wait_for(|open| *open == 0).await;
+        }
     }
 
     /// Waits until `look` finds what it wants; it looks again whenever something happened.

@@ -36,13 +36,15 @@ pub(super) struct Names {
 }
 
 /// How a message of the business came to be sent.
-struct Accepted<'a> {
+pub(super) struct Accepted<'a> {
     /// `kapso.origin`.
-    origin: &'a str,
+    pub(super) origin: &'a str,
     /// Whether the list shows it.
-    listed: bool,
-    at: Timestamp,
-    arrived: Instant,
+    pub(super) listed: bool,
+    /// Whether the client is kept from the answer.
+    pub(super) answer_lost: bool,
+    /// When its request had been read.
+    pub(super) arrived: Instant,
 }
 
 pub(super) struct Ledger {
@@ -122,22 +124,11 @@ impl Ledger {
         })
     }
 
-    /// Files a message of the business as sent, with this `kapso.origin`.
-    pub(super) fn accept(
-        &self,
-        message: NewMessage,
-        origin: &str,
-        listed: bool,
-        arrived: Instant,
-    ) -> MessageId {
-        let accepted = Accepted {
-            origin,
-            listed,
-            at: self.clock.now(),
-            arrived,
-        };
+    /// Files a message of the business as sent.
+    pub(super) fn accept(&self, message: NewMessage, accepted: &Accepted<'_>) -> MessageId {
+        let now = self.clock.now();
         let mut state = self.lock();
-        let (sent, notice) = state.accept(&self.names, message, &accepted);
+        let (sent, notice) = state.accept(&self.names, message, accepted, now);
         let id = sent.id.clone();
         self.announce(notice);
         self.tell(Event::Sent(sent));
@@ -210,6 +201,11 @@ impl Ledger {
 
     pub(super) fn sent_to(&self, customer: &str) -> Vec<SentMessage> {
         self.lock().sent_to(&customer_key(customer))
+    }
+
+    /// How many webhook notices are under way; none where nothing is pushed.
+    pub(super) fn notices_open(&self) -> Option<watch::Receiver<usize>> {
+        self.announcer.as_ref().map(Announcer::open)
     }
 
     /// The business number, digits only.

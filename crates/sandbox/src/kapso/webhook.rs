@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use model::MessageId;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,13 +57,50 @@ impl Notice {
 
 /// The way into the queue.
 #[derive(Debug, Clone)]
-pub(super) struct Announcer(mpsc::Sender<Notice>);
+pub(super) struct Announcer {
+    queue: mpsc::Sender<Open>,
+    open: watch::Sender<usize>,
+}
 
 impl Announcer {
     pub(super) fn announce(&self, notice: Notice) {
-        if let Err(mpsc::error::TrySendError::Full(notice)) = self.0.try_send(notice) {
+        let open = Open::new(notice, &self.open);
+        if let Err(mpsc::error::TrySendError::Full(Open { notice, .. })) = self.queue.try_send(open)
+        {
             tracing::warn!(event = notice.event, message = %notice.message, "webhook notice lost: the queue is full");
         }
+    }
+
+    /// How many notices have neither been handed over nor given up.
+    pub(super) fn open(&self) -> watch::Receiver<usize> {
+        self.open.subscribe()
+    }
+}
+
+/// A notice that is counted until it is handed over or given up.
+#[derive(Debug)]
+struct Open {
+    notice: Notice,
+    counted: Counted,
+}
+
+/// One in a count, for as long as it is kept.
+#[derive(Debug)]
+struct Counted(watch::Sender<usize>);
+
+impl Open {
+    fn new(notice: Notice, count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|open| *open += 1);
+        Self {
+            notice,
+            counted: Counted(count.clone()),
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 
@@ -71,7 +108,7 @@ impl Announcer {
 pub(super) struct Dispatcher {
     target: WebhookTarget,
     address: courier::Address,
-    queue: mpsc::Receiver<Notice>,
+    queue: mpsc::Receiver<Open>,
 }
 
 impl Dispatcher {
@@ -84,7 +121,11 @@ impl Dispatcher {
             address,
             queue,
         };
-        Ok((Announcer(sender), dispatcher))
+        let announcer = Announcer {
+            queue: sender,
+            open: watch::Sender::new(0),
+        };
+        Ok((announcer, dispatcher))
     }
 
     pub(super) async fn run(
@@ -141,7 +182,7 @@ struct Round {
 struct Batch {
     due: Instant,
     first_sequence: u64,
-    notices: Vec<Notice>,
+    notices: Vec<Open>,
 }
 
 impl Round {
@@ -163,15 +204,17 @@ impl Round {
         }
     }
 
-    async fn take(&mut self, notice: Notice) {
+    async fn take(&mut self, open: Open) {
+        let notice = &open.notice;
         if !self.courier.wants(notice.event) {
             return;
         }
         self.sequence += 1;
         let Some(buffering) = self.courier.buffering().filter(|_| notice.is_received()) else {
             let conversation = notice.is_ordered().then_some(notice.conversation);
-            let parcel = self.courier.single(notice);
-            return self.dispatch(conversation, parcel).await;
+            let parcel = self.courier.single(open.notice);
+            let counted = vec![open.counted];
+            return self.dispatch(conversation, parcel, counted).await;
         };
         let conversation = match self.courier.target.envelope {
             Envelope::KapsoV2 | Envelope::KapsoV1 => notice.conversation,
@@ -182,7 +225,7 @@ impl Round {
             first_sequence: self.sequence,
             notices: Vec::new(),
         });
-        batch.notices.push(notice);
+        batch.notices.push(open);
         if batch.notices.len() >= buffering.size {
             self.send_batch(conversation).await;
         }
@@ -191,15 +234,25 @@ impl Round {
     async fn send_batch(&mut self, conversation: usize) {
         let batch = self.batches.remove(&conversation);
         if let (Some(batch), Some(buffering)) = (batch, self.courier.buffering()) {
+            let (notices, counted) = batch
+                .notices
+                .into_iter()
+                .map(|open| (open.notice, open.counted))
+                .unzip();
             let parcel = self
                 .courier
-                .batch(batch.notices, buffering.window, batch.first_sequence);
-            self.dispatch(Some(conversation), parcel).await;
+                .batch(notices, buffering.window, batch.first_sequence);
+            self.dispatch(Some(conversation), parcel, counted).await;
         }
     }
 
     /// Sends a parcel on its way; after the last one of `conversation` where one is named.
-    async fn dispatch(&mut self, conversation: Option<usize>, parcel: Parcel) {
+    async fn dispatch(
+        &mut self,
+        conversation: Option<usize>,
+        parcel: Parcel,
+        counted: Vec<Counted>,
+    ) {
         let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else {
             return;
         };
@@ -219,7 +272,7 @@ impl Round {
                 courier.deliver(parcel, trouble).await;
             };
             stop.run_until_cancelled(errand).await;
-            drop((done, permit));
+            drop((done, permit, counted));
         });
     }
 }

@@ -130,8 +130,8 @@ impl State {
         names: &Names,
         message: NewMessage,
         accepted: &Accepted<'_>,
+        now: Timestamp,
     ) -> (SentMessage, Notice) {
-        let now = accepted.at;
         let at = self.conversation(&message.to, now);
         let peer = self.conversations[at].recipient().to_owned();
         let id = self.new_id(&peer);
@@ -158,6 +158,8 @@ impl State {
             body: message.body,
             at: now,
             arrived: accepted.arrived,
+            listed: accepted.listed,
+            answer_lost: accepted.answer_lost,
         };
         conversation.sent.push(self.sent.len());
         self.sent.push(sent.clone());

@@ -124,6 +124,20 @@ async fn a_batch_that_was_taken_unheard_comes_again_in_single_deliveries() {
 }
 
 #[tokio::test]
+async fn who_waits_for_the_deliveries_waits_for_the_last_retry() {
+    let (kapso, mut received) = pushing(&[500, 500, 500, 200, 500, 500, 500, 500], |_| {}).await;
+    kapso.receive(ANA, "taken at last");
+    kapso.receive(ANA, "given up");
+    timeout(PLENTY, kapso.delivered()).await.unwrap();
+    let attempts: Vec<usize> = kapso.deliveries().iter().map(|it| it.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3, 4, 1, 2, 3, 4]);
+    for _ in 0..8 {
+        next(&mut received).await;
+    }
+    assert!(received.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn reports_of_sent_messages_have_troubles_of_their_own() {
     let (kapso, mut received) = pushing(&[], |target| {
         target.events = ["sent", "received"]
@@ -147,6 +161,8 @@ async fn what_is_sent_unlisted_is_not_in_the_list_before_it_is_revealed() {
     assert_eq!(send(&kapso, ANA, "hidden").await.unwrap().status, 200);
     kapso.faults().unlisted_sends(false);
     send(&kapso, ANA, "shown").await.unwrap();
+    let listed: Vec<bool> = kapso.sent().iter().map(|it| it.listed).collect();
+    assert_eq!(listed, [false, true]);
     let sent: Vec<_> = kapso.sent().into_iter().map(|it| it.id).collect();
     let shown = list(&kapso, "direction=outbound").await.unwrap().json();
     assert_eq!(ids(&shown), [sent[1].as_str()]);
