@@ -13,7 +13,7 @@ mod state;
 use std::time::Duration;
 
 use gateway::transcript::Transcripts;
-use gateway::{Gateway, Hello, Status};
+use gateway::{Gateway, Status};
 use model::{Clock, IdempotencyKey, Inbound, SessionKey, Turn};
 use store::{Store, StoreError, StoredMessage, StoredTurn, TurnState};
 use uuid::Uuid;
@@ -154,7 +154,7 @@ impl Turns {
             state: if asked { TurnState::Asked } else { TurnState::Queued },
             boot,
             asked_at: asked.then_some(now),
-            accepted_at: hello.as_ref().map(Hello::gateway_now),
+            accepted_at: hello.as_ref().map(|hello| hello.gateway_now()),
             transcript_mark: None,
             attempts: u32::from(asked),
             said: 0,

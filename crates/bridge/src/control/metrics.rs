@@ -37,7 +37,7 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
 /// Whether each part works, and since when not.
 fn parts(registry: &mut Registry, report: &Report) {
     let up = ByLabel::default();
-    let mut set = |part: &str, ok: bool| {
+    let set = |part: &str, ok: bool| {
         let label = vec![("part", part.to_owned())];
         up.get_or_create(&label).set(i64::from(ok));
     };

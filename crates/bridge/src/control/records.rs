@@ -4,12 +4,10 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use model::{ChatKey, Identity, MessageId, Timestamp};
-use serde::{Deserialize, Serialize};
+use model::{ChatKey, Identity, MessageId, Source};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{
-    Dead, DeadId, Life, Recent, StoreError, Subject, TracedMessage, TracedReply, TracedTurn,
-};
+use store::{Dead, DeadId, Life, LivedMessage, LivedReply, LivedTurn, StoreError, Subject};
 
 use super::Control;
 
@@ -80,7 +78,7 @@ pub(super) async fn trace(
     if lives.is_empty() {
         return Err(Refused::Nothing(format!("nothing is known of {of:?}")));
     }
-    let lives: Vec<ShownLife<'_>> = lives.iter().map(ShownLife::of).collect();
+    let lives: Vec<Value> = lives.iter().map(shown_life).collect();
     Ok(Json(json!({ "lives": lives })))
 }
 
@@ -90,7 +88,7 @@ pub(super) async fn inbox(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Refused> {
     let recent = control.store.recent(wanted.limit(), wanted.after).await?;
-    let messages: Vec<Value> = recent.iter().map(shown_recent).collect();
+    let messages: Vec<Value> = recent.iter().map(shown_message).collect();
     Ok(Json(json!({ "messages": messages })))
 }
 
@@ -141,20 +139,92 @@ impl Control {
             let chat = ChatKey::new(self.number().clone(), &person);
             return Ok(Subject::Chat(chat));
         }
-        MessageId::new(of).map(Subject::Message).map_err(|error| {
+        let id = MessageId::new(of).map_err(|error| {
             Refused::Wrong(format!(
                 "{of:?} is neither a phone number with country code, a user id, nor a message id ({error})"
             ))
-        })
+        })?;
+        Ok(Subject::Message(self.number().clone(), id))
     }
 }
 
-/// A [`Life`] as it is shown; times are milliseconds since the epoch.
-#[derive(Debug, Serialize)]
-struct ShownLife<'a> {
-    message: Option<Value>,
-    turn: Option<Value>,
-    replies: Vec<Value>,
-    #[serde(skip)]
-    _life: &'a Life,
+fn shown_life(life: &Life) -> Value {
+    json!({
+        "message": life.message.as_ref().map(shown_message),
+        "turn": life.turn.as_ref().map(shown_turn),
+        "replies": life.replies.iter().map(shown_reply).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_message(message: &LivedMessage) -> Value {
+    let inbound = message.inbound.as_ref();
+    let source = inbound.map(|inbound| match inbound.source {
+        Source::Poll => "poll",
+        Source::Webhook => "webhook",
+    });
+    json!({
+        "seq": message.id,
+        "id": message.wamid,
+        "chat": inbound.map(|inbound| inbound.chat().to_string()),
+        "from": inbound.map(|inbound| inbound.from.to_string()),
+        "name": inbound.and_then(|inbound| inbound.name.as_deref()),
+        "source": source,
+        "kind": inbound.map(|inbound| inbound.content.kind()),
+        "text": inbound.and_then(|inbound| inbound.content.words()),
+        "state": message.state.as_str(),
+        "reason": message.reason,
+        "detail": message.detail,
+        "sent_at": message.sent_at,
+        "received_at": message.received_at,
+        "done_at": message.done_at,
+    })
+}
+
+fn shown_turn(turn: &LivedTurn) -> Value {
+    json!({
+        "id": turn.id.get(),
+        "state": turn.state.as_str(),
+        "reason": turn.reason,
+        "attempts": turn.attempts,
+        "created_at": turn.created_at,
+        "asked_at": turn.asked_at,
+        "accepted_at": turn.accepted_at,
+        "settled_at": turn.settled_at,
+    })
+}
+
+fn shown_reply(reply: &LivedReply) -> Value {
+    json!({
+        "id": DeadId::Outgoing(reply.id).to_string(),
+        "part": reply.part,
+        "kind": reply.kind,
+        "state": reply.state.as_str(),
+        "reason": reply.reason,
+        "attempts": reply.attempts,
+        "repeats": reply.repeats,
+        "text": reply.outgoing.as_ref().map(|outgoing| outgoing.body.text()),
+        "wamid": reply.wamid,
+        "created_at": reply.created_at,
+        "sent_at": reply.sent_at,
+        "updated_at": reply.updated_at,
+        "delivery": reply.delivery,
+        "delivery_at": reply.delivery_at,
+    })
+}
+
+fn shown_dead(dead: &Dead) -> Value {
+    let kind = match dead.id {
+        DeadId::Message(_) => "message",
+        DeadId::Outgoing(_) => "reply",
+    };
+    json!({
+        "id": dead.id.to_string(),
+        "kind": kind,
+        "chat": dead.chat.to_string(),
+        "wamid": dead.wamid,
+        "reason": dead.reason,
+        "at": dead.at,
+        "attempts": dead.attempts,
+        "text": dead.text,
+    })
 }

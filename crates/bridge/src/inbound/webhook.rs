@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kapso::webhook::{self, Keys, Kind, Pushed, Signatures, Trust};
-use model::{Clock, NumberId};
+use model::{Arrival, Clock, IgnoreReason, Ignored, NumberId};
 use secrecy::SecretString;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -207,9 +207,17 @@ impl Inner {
     /// Counts what it was, and tells the operator what they can mend.
     fn note(&self, pushed: &Pushed) {
         let now = self.clock.now();
-        let foreign = pushed.of_other_numbers();
+        let foreign = pushed.arrivals.iter().filter(|arrival| is_foreign(arrival));
+        let foreign = foreign.count() + pushed.elsewhere;
         if foreign > 0 && self.complaints.may(now) {
-            warn!(messages = foreign, "recorded messages to another number than kapso.phone_number_id; they are not answered from here");
+            warn!(
+                items = foreign,
+                "pushed for another number than kapso.phone_number_id: recorded, and not answered from here"
+            );
+        }
+        if pushed.left_out > 0 {
+            warn!(items = pushed.left_out, "a push with too much in it; the list has the rest");
+            self.doorbell.ring();
         }
         let push = match &pushed.kind {
             Kind::Single | Kind::Batch | Kind::Meta => Push::Taken,
@@ -252,6 +260,10 @@ impl Inner {
             Refused::Signature => (StatusCode::UNAUTHORIZED, "wrong signature"),
         }
     }
+}
+
+fn is_foreign(arrival: &Arrival) -> bool {
+    matches!(arrival, Arrival::Ignored(Ignored { reason: IgnoreReason::OtherNumber, .. }))
 }
 
 async fn receive(State(webhook): State<Webhook>, request: Request) -> Response {
