@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod list;
+mod quota;
 mod send;
 pub mod webhook;
 pub mod wire;
@@ -14,5 +15,6 @@ pub mod wire;
 pub use client::{Client, Deadlines, InvalidOptions, Options};
 pub use error::{Call, Class, Code, Error, Refusal};
 pub use list::{Direction, Health, ListQuery, MAX_PAGES, Page};
+pub use quota::Quota;
 pub use reqwest::Url;
 pub use wire::{Listed, Sent};

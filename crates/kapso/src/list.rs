@@ -10,6 +10,7 @@ use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::quota::Told;
 use crate::wire::unread::{elements, is_list, pick, text};
 use crate::wire::{self, Listed, Sent};
 use crate::{Call, Client, Error};
@@ -254,11 +255,11 @@ impl Client {
             ..ListQuery::default()
         };
         let (_, headers) = self.read_page(&query).await?;
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok();
+        let told = Told::read(&headers);
         Ok(Health {
             took: begun.elapsed(),
-            rate_limit: number("x-ratelimit-limit"),
-            rate_remaining: number("x-ratelimit-remaining"),
+            rate_limit: told.limit,
+            rate_remaining: told.remaining,
         })
     }
 }
