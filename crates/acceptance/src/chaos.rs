@@ -6,6 +6,7 @@
 //! daemon at every durable step in turn. What held is decided by [`judge`], from the stand-ins' own records alone.
 //! [`suite`] runs everything side by side, and [`table`] prints it.
 
+pub mod blueprint;
 pub mod crash;
 pub mod health;
 pub mod judge;

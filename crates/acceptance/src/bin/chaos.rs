@@ -4,11 +4,11 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use acceptance::chaos::blueprint::Size;
 use acceptance::chaos::scenario::{self, Scenario};
 use acceptance::chaos::suite::Suite;
 use acceptance::chaos::table;
 use acceptance::chaos::way::Way;
-use acceptance::chaos::world::Size;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};

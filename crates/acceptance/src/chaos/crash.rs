@@ -9,8 +9,9 @@ use anyhow::{Context, ensure};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
+use super::blueprint::{Blueprint, Ground};
 use super::table::Tally;
-use super::world::{Blueprint, Ground, World};
+use super::world::World;
 
 /// Steps that are tried at once; a run without a crash ends the search after the wave that it is in.
 const WAVE: u32 = 12;

@@ -11,8 +11,9 @@ mod pushes;
 
 use futures_util::future::LocalBoxFuture;
 
+use super::blueprint::Ground;
 use super::way::Way;
-use super::world::{Ground, World};
+use super::world::World;
 
 /// Does the harm to a world whose daemon was not started, and leaves the daemon running.
 pub type Act = for<'a> fn(&'a mut World) -> LocalBoxFuture<'a, anyhow::Result<()>>;

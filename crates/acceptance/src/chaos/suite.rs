@@ -8,11 +8,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use super::blueprint::{Blueprint, Ground, Size};
 use super::crash;
 use super::scenario::{Act, Play, Scenario};
 use super::table::{self, Outcome, Tally};
 use super::way::Way;
-use super::world::{Blueprint, Ground, Size, World};
+use super::world::World;
 
 /// The longest that one scenario may take, in one way.
 const LIMIT: Duration = Duration::from_secs(30 * 60);

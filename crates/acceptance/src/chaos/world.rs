@@ -1,30 +1,25 @@
 //! The daemon between the stand-ins, and the hands that hurt it.
 
-use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener as Port};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, Ordering};
+mod stand_ins;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use fastrand::Rng;
-use model::NumberId;
-use sandbox::kapso::{
-    Incoming, KapsoStandIn, RecordedRequest, StandInOptions, WebhookTarget, WebhookTiming,
-};
-use sandbox::openclaw::{self, OpenClawStandIn, Resume, Script};
-use tokio::net::TcpListener;
+use sandbox::kapso::{Incoming, KapsoStandIn, RecordedRequest};
+use sandbox::openclaw::OpenClawStandIn;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::blueprint::{Blueprint, Ground, Size};
 use super::health::Health;
 use super::judge::{self, Letter, Order, Record};
 use super::table::Tally;
-use super::token::{self, Token};
+use super::token::Token;
 use super::wall::Wall;
 use super::way::Way;
-use crate::openclaw::TOKEN;
-use crate::poller::{API_KEY, NUMBER, Poller, Settings};
+use crate::poller::{Poller, Settings};
 use crate::release::Relay;
 use crate::world::{customer, empty};
 
@@ -42,84 +37,6 @@ const AFTERMATH: Duration = Duration::from_millis(1500);
 
 /// Between two looks at whether something has come.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// Kapso waits 10, 40 and 90 s before it tries a delivery again; here it is quicker and more patient, so that a run is
-/// short and a delivery is lost only where a scenario says so.
-const RETRIES: [u64; 7] = [100, 200, 400, 1000, 2000, 4000, 8000];
-
-/// Ports for webhooks are taken from here upwards, below those that the system gives to outgoing connections.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
-
-/// How much is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// Everything once, within two minutes.
-    Quick,
-    /// As much as shows something.
-    Full,
-}
-
-impl Size {
-    /// What there is to do, of two.
-    pub fn pick<T>(self, quick: T, full: T) -> T {
-        match self {
-            Self::Quick => quick,
-            Self::Full => full,
-        }
-    }
-
-    /// The longest until every message is answered, when the harm is done.
-    fn patience(self) -> Duration {
-        Duration::from_secs(self.pick(90, 300))
-    }
-}
-
-/// What a world is made of.
-#[derive(Debug, Clone)]
-pub struct Blueprint {
-    /// Our daemon's binary.
-    pub program: PathBuf,
-    /// Where state and logs lie; emptied first.
-    pub folder: PathBuf,
-    /// How messages come.
-    pub way: Way,
-    /// How much is done.
-    pub size: Size,
-    /// What chance begins with.
-    pub seed: u64,
-    /// The daemon's log level.
-    pub log: String,
-}
-
-/// What a scenario needs otherwise than most.
-#[derive(Debug, Clone)]
-pub struct Ground {
-    /// How many customers there are.
-    pub customers: u32,
-    /// The order in which they must be answered.
-    pub order: Order,
-    /// The webhook, where there is one: address and secret are set.
-    pub webhook: fn(&mut WebhookTarget),
-    /// The gateway.
-    pub gateway: fn(&mut openclaw::Options),
-    /// Further configuration of the daemon.
-    pub variables: &'static [(&'static str, &'static str)],
-    /// A program that becomes the daemon, for a folder of state.
-    pub wrapper: fn(&Path) -> Vec<OsString>,
-}
-
-impl Default for Ground {
-    fn default() -> Self {
-        Self {
-            customers: 8,
-            order: Order::Written,
-            webhook: |_| {},
-            gateway: |_| {},
-            variables: &[],
-            wrapper: |_| Vec::new(),
-        }
-    }
-}
 
 /// One complete set-up. Fields end in this order: the daemon before what it talks to.
 pub struct World {
@@ -165,9 +82,9 @@ impl World {
         } = blueprint;
         empty(folder)?;
         let stop = CancellationToken::new();
-        let (wall, port) = (Wall::start(stop.clone()), free_port()?);
-        let kapso = kapso(*way, port, ground, &wall, stop.clone()).await?;
-        let gateway = gateway(ground, stop.clone()).await?;
+        let (wall, port) = (Wall::start(stop.clone()), stand_ins::free_port()?);
+        let kapso = stand_ins::kapso(*way, port, ground, &wall, stop.clone()).await?;
+        let gateway = stand_ins::gateway(ground, stop.clone()).await?;
         let mut variables = way.variables(port);
         variables.push(("KAPSO_WEBHOOK_SECRET", SECRET.to_owned()));
         variables.push(("KAPSO_RATE_LIMIT", "100000".to_owned()));
@@ -450,59 +367,4 @@ impl World {
             order: self.order,
         }
     }
-}
-
-async fn kapso(
-    way: Way,
-    port: u16,
-    ground: &Ground,
-    wall: &Wall,
-    stop: CancellationToken,
-) -> anyhow::Result<KapsoStandIn> {
-    let number = NumberId::new(NUMBER).context("the number's id is not one")?;
-    let webhook = way.is_pushed().then(|| {
-        let mut target = WebhookTarget::new(format!("http://127.0.0.1:{port}/webhook"), SECRET);
-        target.timing = WebhookTiming {
-            retries: RETRIES.map(Duration::from_millis).to_vec(),
-            ..WebhookTiming::default()
-        };
-        (ground.webhook)(&mut target);
-        target
-    });
-    let options = StandInOptions {
-        clock: wall.clock(),
-        webhook,
-        ..StandInOptions::new(API_KEY.to_owned(), number)
-    };
-    let started = KapsoStandIn::start(listener().await?, options, stop).await;
-    started.context("the Kapso stand-in cannot be started")
-}
-
-async fn gateway(ground: &Ground, stop: CancellationToken) -> anyhow::Result<OpenClawStandIn> {
-    let mut options = openclaw::Options {
-        token: Some(TOKEN.to_owned()),
-        agent: Script::new(token::answer),
-        // A gateway needs a while to start, and longer until it resumes what was cut off.
-        startup: Duration::from_millis(200),
-        resume: Resume::After(Duration::from_millis(500)),
-        ..openclaw::Options::default()
-    };
-    (ground.gateway)(&mut options);
-    let started = OpenClawStandIn::start(listener().await?, options, stop);
-    started.context("the gateway's stand-in cannot be started")
-}
-
-async fn listener() -> anyhow::Result<TcpListener> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
-}
-
-/// A port that nobody listens on, and that no other world gets.
-fn free_port() -> anyhow::Result<u16> {
-    for _ in 0..10_000 {
-        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
-        if Port::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free")
 }

@@ -6,8 +6,9 @@ use anyhow::ensure;
 use tokio::time::sleep;
 
 use super::Scenario;
+use crate::chaos::blueprint::Ground;
 use crate::chaos::judge::Order;
-use crate::chaos::world::{Ground, World};
+use crate::chaos::world::World;
 
 pub(super) static ALL: [Scenario; 3] = [
     Scenario::new(

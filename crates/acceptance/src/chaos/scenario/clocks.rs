@@ -5,8 +5,9 @@ use std::time::Duration;
 use model::Clock;
 
 use super::Scenario;
+use crate::chaos::blueprint::Ground;
 use crate::chaos::judge::Order;
-use crate::chaos::world::{Ground, World};
+use crate::chaos::world::World;
 
 pub(super) static ALL: [Scenario; 2] = [
     Scenario::new(

@@ -6,8 +6,9 @@ use sandbox::openclaw::{Gate, RequestFault};
 use tokio::time::sleep;
 
 use super::Scenario;
+use crate::chaos::blueprint::Ground;
 use crate::chaos::token;
-use crate::chaos::world::{Ground, World};
+use crate::chaos::world::World;
 
 pub(super) static ALL: [Scenario; 6] = [
     Scenario::new(

@@ -13,8 +13,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Scenario;
+use crate::chaos::blueprint::Ground;
 use crate::chaos::judge::Order;
-use crate::chaos::world::{Ground, World};
+use crate::chaos::world::World;
 use crate::poller::NUMBER;
 use crate::world::customer;
 

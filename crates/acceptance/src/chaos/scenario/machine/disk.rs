@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::chaos::world::{Ground, World};
+use crate::chaos::blueprint::Ground;
+use crate::chaos::world::World;
 
 pub(super) const SHOWS: &str =
     "a full disk (tmpfs of 2 MiB): 503, nothing lost, and on when there is room";
