@@ -39,6 +39,8 @@ pub(crate) struct Situation {
     pub(crate) session: Option<Session>,
     /// How many looks in a row found neither a run nor an answer.
     pub(crate) quiet_looks: u32,
+    /// How long a run may take.
+    pub(crate) run_limit: Duration,
 }
 
 /// What the session shows about the turn.
@@ -67,6 +69,8 @@ pub(crate) enum Step {
     Take,
     /// Asked too often without an answer.
     GiveUp,
+    /// A run goes on for too long: end it, and give the turn up.
+    Abort,
 }
 
 /// Decides the next step.
@@ -83,7 +87,12 @@ pub(crate) fn next(situation: Situation) -> Step {
         return Step::Look;
     };
     if session.active == Some(true) {
-        return Step::Wait;
+        let ran = situation.since_asked.min(situation.uptime);
+        return if ran > situation.run_limit {
+            Step::Abort
+        } else {
+            Step::Wait
+        };
     }
     if session.answered {
         return Step::Take;

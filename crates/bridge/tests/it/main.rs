@@ -3,7 +3,10 @@
 
 mod intake;
 mod order;
+mod push;
+mod pushed;
 mod recovery;
 mod replies;
 mod sending;
+mod staleness;
 mod world;
