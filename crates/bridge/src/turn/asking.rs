@@ -155,7 +155,7 @@ impl<'a> Asking<'a> {
 
     /// Awaits the run's end; with a transcript, its texts as they appear.
     async fn listen(&mut self, mut run: Run) -> Option<String> {
-        let limit = self.turns.timing.push;
+        let limit = self.turns.timing.push.min(self.turns.timing.run_limit);
         let finished = async { tokio::time::timeout(limit, run.finished()).await };
         let finished = match &mut self.ear {
             None => finished.await,
@@ -186,6 +186,9 @@ impl<'a> Asking<'a> {
     /// Waits for a run whose result will not be pushed; then the same key fetches it.
     async fn wait(&mut self, run: RunId, waits: u32) -> Phase {
         match self.turns.gateway.wait(&run, self.turns.timing.wait).await {
+            Ok(Waited::Running) if self.since_asked() > self.turns.timing.run_limit => {
+                self.abort().await
+            }
             // The gateway has one word for "not yet" and for "unknown": now and then the session is looked at.
             Ok(Waited::Running) if waits >= WAITS_BEFORE_A_LOOK => Phase::Unsure,
             Ok(Waited::Running) => Phase::InFlight {
@@ -217,11 +220,7 @@ impl<'a> Asking<'a> {
             let situation = Situation {
                 same_boot: !hello.after_restart
                     && asked_boot.is_some_and(|boot| boot.same_as(&hello.boot)),
-                since_asked: self
-                    .turns
-                    .clock
-                    .now()
-                    .since(self.stored.asked_at.unwrap_or(self.turns.clock.now())),
+                since_asked: self.since_asked(),
                 uptime: hello.uptime(),
                 asks: self.stored.attempts,
                 session,
@@ -255,6 +254,11 @@ impl<'a> Asking<'a> {
             let quiet = session.is_some_and(|seen| !seen.answered && seen.active != Some(true));
             quiet_looks = if quiet { quiet_looks + 1 } else { 0 };
         }
+    }
+
+    fn since_asked(&self) -> Duration {
+        let now = self.turns.clock.now();
+        now.since(self.stored.asked_at.unwrap_or(now))
     }
 
     /// Ends a run that never reports, so that the chat goes on.
