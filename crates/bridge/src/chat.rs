@@ -37,7 +37,11 @@ impl Default for Staleness {
 impl Staleness {
     fn age(&self, message: &StoredMessage, now: Timestamp) -> Duration {
         let sent_at = message.inbound.sent_at;
-        now.since(message.released_at.map_or(sent_at, |released| released.max(sent_at)))
+        now.since(
+            message
+                .released_at
+                .map_or(sent_at, |released| released.max(sent_at)),
+        )
     }
 }
 
@@ -85,7 +89,9 @@ impl Stage for Chats {
 
     async fn stumbled(&self, chat: &ChatKey) -> Result<(), StoreError> {
         match self.store.stumbled(chat, STUMBLED).await? {
-            Stumbled::SetAside => error!(%chat, "set aside what broke the bridge twice: see `dead list`"),
+            Stumbled::SetAside => {
+                error!(%chat, "set aside what broke the bridge twice: see `dead list`")
+            }
             Stumbled::Again | Stumbled::Nothing => {}
         }
         Ok(())
@@ -114,10 +120,12 @@ impl Chats {
         let rest: Vec<_> = waiting
             .iter()
             .skip_while(|other| other.id == message.id)
-            .map_while(|message| match self.policy.judge(&message.inbound, message) {
-                Verdict::Admitted(admitted) => Some(admitted),
-                Verdict::Refused | Verdict::NoQuestion(_) => None,
-            })
+            .map_while(
+                |message| match self.policy.judge(&message.inbound, message) {
+                    Verdict::Admitted(admitted) => Some(admitted),
+                    Verdict::Refused | Verdict::NoQuestion(_) => None,
+                },
+            )
             .take_while(|admitted| {
                 self.staleness.age(admitted.message(), now) <= self.staleness.max_age
             })

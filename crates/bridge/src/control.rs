@@ -27,9 +27,7 @@ use store::Store;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-pub use self::report::{
-    GatewayReport, KapsoReport, Report, SetAside, StoreReport, WebhookReport,
-};
+pub use self::report::{GatewayReport, KapsoReport, Report, SetAside, StoreReport, WebhookReport};
 use crate::health::Health;
 use crate::nudge::Nudge;
 

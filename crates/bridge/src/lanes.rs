@@ -191,8 +191,8 @@ impl<S: Stage> Lanes<S> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use model::{Identity, NumberId};
     use super::*;
+    use model::{Identity, NumberId};
 
     fn chat(n: u32) -> ChatKey {
         ChatKey::new(

@@ -36,8 +36,8 @@ use crate::inbound::poll::PollTiming;
 use crate::inbound::webhook::Door;
 use crate::inbound::{Inbound, Wake};
 use crate::lanes::{Lanes, Life};
-use crate::outbound::Outbound;
 pub use crate::nudge::Nudge;
+use crate::outbound::Outbound;
 pub use crate::outbound::SendTiming;
 pub use crate::retention::Retention;
 use crate::turn::Turns;
@@ -177,11 +177,7 @@ impl Journey {
             health: parts.health.clone(),
             clock: parts.clock.clone(),
         };
-        let outbound = Lanes::new(
-            outbound(&options, &parts),
-            SENDS_AT_ONCE,
-            life.clone(),
-        );
+        let outbound = Lanes::new(outbound(&options, &parts), SENDS_AT_ONCE, life.clone());
         let chats = Lanes::new(
             chats(&options, &parts, &outbound, &life),
             TURNS_AT_ONCE,
@@ -218,7 +214,12 @@ impl Journey {
     /// Takes up again what the operator put back to work, until the bridge stops.
     async fn listen_to_the_operator(&self) {
         let Self { parts, life, .. } = self;
-        while life.stop.run_until_cancelled(parts.nudge.rung()).await.is_some() {
+        while life
+            .stop
+            .run_until_cancelled(parts.nudge.rung())
+            .await
+            .is_some()
+        {
             if let Err(failure) = self.take_up().await {
                 life.health
                     .journal_failed(life.clock.now(), failure.to_string());

@@ -90,7 +90,11 @@ impl Outbound {
             Ok(wamid) => {
                 debug!(outgoing = %row.id, %wamid, "sent");
                 let more = self.store.sent(row.id, &wamid).await?;
-                return Ok(if more { Step::After(self.timing.gap) } else { Step::Idle });
+                return Ok(if more {
+                    Step::After(self.timing.gap)
+                } else {
+                    Step::Idle
+                });
             }
             Err(refusal) => refusal,
         };
@@ -102,7 +106,11 @@ impl Outbound {
                 warn!(outgoing = %row.id, %reason, "given up");
                 self.store.failed(row.id, &reason).await?;
             }
-            Class::Retryable => return self.retry(row, self.timing.backoff(row.attempts), &reason).await,
+            Class::Retryable => {
+                return self
+                    .retry(row, self.timing.backoff(row.attempts), &reason)
+                    .await;
+            }
             Class::RetryAfter(wait) => {
                 warn!(outgoing = %row.id, %reason, wait_s = wait.as_secs(), "WhatsApp asks to wait");
                 return self.retry(row, wait, &reason).await;
@@ -180,7 +188,9 @@ impl Outbound {
                 .await?;
         } else {
             warn!(outgoing = %row.id, "nothing shows that it was taken, sending it again");
-            self.store.repeat(row.id, "not in the outbound list").await?;
+            self.store
+                .repeat(row.id, "not in the outbound list")
+                .await?;
         }
         Ok(Step::Again)
     }

@@ -143,7 +143,11 @@ impl Turns {
         };
         let boot = hello.as_ref().map(|hello| hello.boot.to_string());
         let id = match &boot {
-            Some(boot) => self.store.begin_and_ask(&turn, messages, boot, None).await?,
+            Some(boot) => {
+                self.store
+                    .begin_and_ask(&turn, messages, boot, None)
+                    .await?
+            }
             None => self.store.begin_turn(&turn, messages).await?,
         };
         let now = self.clock.now();
@@ -151,7 +155,11 @@ impl Turns {
         let stored = StoredTurn {
             id,
             turn,
-            state: if asked { TurnState::Asked } else { TurnState::Queued },
+            state: if asked {
+                TurnState::Asked
+            } else {
+                TurnState::Queued
+            },
             boot,
             asked_at: asked.then_some(now),
             accepted_at: hello.as_ref().map(|hello| hello.gateway_now()),

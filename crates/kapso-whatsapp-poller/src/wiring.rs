@@ -85,7 +85,9 @@ pub(crate) async fn wire(
         store,
         started: clock.now(),
         clock,
-        poll_most: options.poll.longest(listener.is_some() && !options.poll_fallback),
+        poll_most: options
+            .poll
+            .longest(listener.is_some() && !options.poll_fallback),
         listening,
         nudge: Nudge::default(),
     };

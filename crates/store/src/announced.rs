@@ -33,7 +33,9 @@ impl Store {
                 let Some(chat) = receipt.chat() else {
                     continue;
                 };
-                if tx.prepare_cached(UNDECIDED)?.exists([chat.to_string()])? && !undecided.contains(&chat) {
+                if tx.prepare_cached(UNDECIDED)?.exists([chat.to_string()])?
+                    && !undecided.contains(&chat)
+                {
                     undecided.push(chat);
                 }
             }

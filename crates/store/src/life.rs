@@ -159,10 +159,14 @@ impl Store {
     pub async fn recent(&self, limit: u32, after: Option<i64>) -> Result<Vec<Recent>, StoreError> {
         self.report(move |connection| {
             let latest = concat!(
-                "SELECT ", message_columns!(), " FROM message WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2"
+                "SELECT ",
+                message_columns!(),
+                " FROM message WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2"
             );
             let next = concat!(
-                "SELECT ", message_columns!(), " FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+                "SELECT ",
+                message_columns!(),
+                " FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2"
             );
             let read = |row: &rusqlite::Row<'_>| Ok(LivedMessage::read(row)?.0);
             let query = if after.is_some() { next } else { latest };
@@ -178,7 +182,8 @@ type Found = Vec<(LivedMessage, Option<i64>)>;
 
 fn of_chat(connection: &Connection, chat: &ChatKey, limit: u32) -> Result<Found, StoreError> {
     let query = concat!(
-        "SELECT ", message_columns!(),
+        "SELECT ",
+        message_columns!(),
         " FROM (SELECT * FROM message ORDER BY seq DESC LIMIT ?3) AS latest WHERE chat = ?1 ORDER BY seq DESC LIMIT ?2"
     );
     let params = params![chat.to_string(), limit, LOOKED_THROUGH];
@@ -193,15 +198,24 @@ fn of_message(
     id: &MessageId,
 ) -> Result<Found, StoreError> {
     let query = concat!(
-        "SELECT ", message_columns!(), " FROM message WHERE number = ?1 AND wamid = ?2"
+        "SELECT ",
+        message_columns!(),
+        " FROM message WHERE number = ?1 AND wamid = ?2"
     );
-    all(connection, query, [number.as_str(), id.as_str()], LivedMessage::read)
+    all(
+        connection,
+        query,
+        [number.as_str(), id.as_str()],
+        LivedMessage::read,
+    )
 }
 
 /// The lives that a message which went out belongs to.
 fn of_reply(connection: &Connection, id: &MessageId) -> Result<Vec<Life>, StoreError> {
     let query = concat!(
-        "SELECT ", reply_columns!(), ", turn_id FROM outgoing WHERE wamid = ?1"
+        "SELECT ",
+        reply_columns!(),
+        ", turn_id FROM outgoing WHERE wamid = ?1"
     );
     let reply = first(connection, query, [id.as_str()], |row| {
         Ok((LivedReply::read(row)?, row.get::<_, Option<i64>>(14)?))
@@ -217,7 +231,9 @@ fn of_reply(connection: &Connection, id: &MessageId) -> Result<Vec<Life>, StoreE
         }]);
     };
     let query = concat!(
-        "SELECT ", message_columns!(), " FROM message WHERE turn_id = ?1 ORDER BY seq"
+        "SELECT ",
+        message_columns!(),
+        " FROM message WHERE turn_id = ?1 ORDER BY seq"
     );
     let messages = all(connection, query, [turn], LivedMessage::read)?;
     if messages.is_empty() {
@@ -244,7 +260,9 @@ fn life(
     let query = "SELECT id, state, reason, attempts, created_at, asked_at, accepted_at, settled_at
          FROM turn WHERE id = ?1";
     let replies = concat!(
-        "SELECT ", reply_columns!(), " FROM outgoing WHERE turn_id = ?1 ORDER BY part"
+        "SELECT ",
+        reply_columns!(),
+        " FROM outgoing WHERE turn_id = ?1 ORDER BY part"
     );
     Ok(Life {
         message,

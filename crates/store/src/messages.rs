@@ -61,11 +61,15 @@ impl Store {
         listing: Option<Listing<'_>>,
     ) -> Result<Accepted, StoreError> {
         let now = self.now().as_millis();
-        let drafts: Vec<NewMessage> = arrivals.iter().map(NewMessage::of).collect::<Result<_, _>>()?;
+        let drafts: Vec<NewMessage> = arrivals
+            .iter()
+            .map(NewMessage::of)
+            .collect::<Result<_, _>>()?;
         let recovered_before = listing.and_then(|listing| listing.recovered_before);
         let cursor = listing.map(|listing| (listing.number.clone(), listing.to));
         self.write(move |tx| {
-            let (mut accepted, mut fresh, mut pushed_again) = (Accepted::default(), HashSet::new(), 0);
+            let (mut accepted, mut fresh, mut pushed_again) =
+                (Accepted::default(), HashSet::new(), 0);
             for draft in drafts {
                 let new = draft.record(tx, now)?;
                 match (draft.inbound, new) {
@@ -142,7 +146,12 @@ impl Store {
     ) -> Result<Vec<StoredMessage>, StoreError> {
         let chat = chat.to_string();
         self.read(move |connection| {
-            all(connection, RECEIVED, params![chat, limit], StoredMessage::read)
+            all(
+                connection,
+                RECEIVED,
+                params![chat, limit],
+                StoredMessage::read,
+            )
         })
         .await
     }
@@ -170,7 +179,10 @@ impl Store {
             let noticed = "SELECT 1 FROM outgoing
                  WHERE chat = ?1 AND created_at > ?2 AND kind = 'notice' LIMIT 1";
             let since = now.earlier(NOTICE_PAUSE).as_millis();
-            if tx.prepare_cached(noticed)?.exists(params![notice.chat, since])? {
+            if tx
+                .prepare_cached(noticed)?
+                .exists(params![notice.chat, since])?
+            {
                 return Ok(false);
             }
             insert(tx, (None, 0), &notice, Kind::Notice, now)?;

@@ -100,7 +100,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn chats_with_outgoing(&self) -> Result<Vec<ChatKey>, StoreError> {
         self.read(|connection| {
-            let waiting = "SELECT chat FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')
+            let waiting =
+                "SELECT chat FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')
                  GROUP BY chat ORDER BY MIN(id)";
             all(connection, waiting, [], |found| {
                 row::chat(Row::Outgoing, &found.get::<_, String>(0)?)
@@ -321,7 +322,9 @@ impl Store {
 /// Whether a row was sent as `wamid`.
 pub(crate) fn is_claimed(connection: &Connection, wamid: &MessageId) -> Result<bool, StoreError> {
     let claimed = "SELECT 1 FROM outgoing WHERE wamid = ?1 LIMIT 1";
-    Ok(connection.prepare_cached(claimed)?.exists([wamid.as_str()])?)
+    Ok(connection
+        .prepare_cached(claimed)?
+        .exists([wamid.as_str()])?)
 }
 
 /// Sets the replies free that waited for the customer to write.

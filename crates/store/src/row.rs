@@ -1,9 +1,9 @@
 //! Rows as the stages see them, read back and checked.
 
 use model::{ChatKey, Identity, Inbound, MessageId, NumberId, Outgoing, Timestamp, Turn};
-use serde::de::DeserializeOwned;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params};
+use serde::de::DeserializeOwned;
 
 use crate::error::{Row, StoreError};
 use crate::state::{OutgoingId, OutgoingState, TurnId, TurnState};

@@ -38,18 +38,28 @@ impl Store {
         self.write(move |tx| {
             let id = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)?);
             if let Some(turn) = first(tx, OPEN, [&chat], id)? {
-                if !is_last(tx, "UPDATE turn SET stumbles = stumbles + 1 WHERE id = ?1 RETURNING stumbles", turn)? {
+                if !is_last(
+                    tx,
+                    "UPDATE turn SET stumbles = stumbles + 1 WHERE id = ?1 RETURNING stumbles",
+                    turn,
+                )? {
                     return Ok(Stumbled::Again);
                 }
                 settle(tx, TurnId(turn), &Settled::Failed { reason }, &[], now)?;
             } else if let Some(message) =
                 first(tx, crate::messages::RECEIVED, params![chat, 1], id)?
             {
-                if !is_last(tx, "UPDATE message SET stumbles = stumbles + 1 WHERE seq = ?1 RETURNING stumbles", message)? {
+                if !is_last(
+                    tx,
+                    "UPDATE message SET stumbles = stumbles + 1 WHERE seq = ?1 RETURNING stumbles",
+                    message,
+                )? {
                     return Ok(Stumbled::Again);
                 }
-                tx.prepare_cached("UPDATE message SET state = 'failed', reason = ?2, done_at = ?3 WHERE seq = ?1")?
-                    .execute(params![message, reason, now.as_millis()])?;
+                tx.prepare_cached(
+                    "UPDATE message SET state = 'failed', reason = ?2, done_at = ?3 WHERE seq = ?1",
+                )?
+                .execute(params![message, reason, now.as_millis()])?;
             } else {
                 return Ok(Stumbled::Nothing);
             }
@@ -73,11 +83,17 @@ impl Store {
             let Some(head) = first(tx, NEXT, [&chat], |row| Ok(row.get::<_, i64>(0)?))? else {
                 return Ok(Stumbled::Nothing);
             };
-            if !is_last(tx, "UPDATE outgoing SET stumbles = stumbles + 1 WHERE id = ?1 RETURNING stumbles", head)? {
+            if !is_last(
+                tx,
+                "UPDATE outgoing SET stumbles = stumbles + 1 WHERE id = ?1 RETURNING stumbles",
+                head,
+            )? {
                 return Ok(Stumbled::Again);
             }
-            tx.prepare_cached("UPDATE outgoing SET state = 'failed', reason = ?2, updated_at = ?3 WHERE id = ?1")?
-                .execute(params![head, reason, now.as_millis()])?;
+            tx.prepare_cached(
+                "UPDATE outgoing SET state = 'failed', reason = ?2, updated_at = ?3 WHERE id = ?1",
+            )?
+            .execute(params![head, reason, now.as_millis()])?;
             count(tx, Counter::SetAside, 1)?;
             Ok(Stumbled::SetAside)
         })
@@ -87,6 +103,8 @@ impl Store {
 
 /// Counts a stumble; whether it was the last that is allowed.
 fn is_last(tx: &Connection, stumble: &str, id: i64) -> Result<bool, StoreError> {
-    let stumbles: i64 = tx.prepare_cached(stumble)?.query_row([id], |row| row.get(0))?;
+    let stumbles: i64 = tx
+        .prepare_cached(stumble)?
+        .query_row([id], |row| row.get(0))?;
     Ok(stumbles >= MOST_STUMBLES)
 }

@@ -54,7 +54,10 @@ pub(crate) fn count(connection: &Connection, counter: Counter, by: u64) -> Resul
             "INSERT INTO counter (name, value) VALUES (?1, ?2)
              ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value",
         )?;
-        add.execute(params![counter.name(), i64::try_from(by).unwrap_or(i64::MAX)])?;
+        add.execute(params![
+            counter.name(),
+            i64::try_from(by).unwrap_or(i64::MAX)
+        ])?;
     }
     Ok(())
 }

@@ -209,13 +209,15 @@ pub(crate) fn settle(
     let Some(said) = said else {
         return Err(conflict(tx, Row::Turn, turn.0, "settled"));
     };
-    tx.prepare_cached("UPDATE message SET state = ?2, reason = ?3, done_at = ?4 WHERE turn_id = ?1")?
-        .execute(params![
-            turn.0,
-            outcome.message_state().as_str(),
-            outcome.reason(),
-            at
-        ])?;
+    tx.prepare_cached(
+        "UPDATE message SET state = ?2, reason = ?3, done_at = ?4 WHERE turn_id = ?1",
+    )?
+    .execute(params![
+        turn.0,
+        outcome.message_state().as_str(),
+        outcome.reason(),
+        at
+    ])?;
     insert_parts(tx, turn, said - count, parts, now)
 }
 

@@ -47,8 +47,17 @@ fn parts(registry: &mut Registry, report: &Report) {
     if let Some(webhook) = &report.webhook {
         set("webhook", webhook.ok);
     }
-    registry.register("up", "Whether a part of the bridge works (1) or not (0)", up);
-    gauge(registry, "uptime_seconds", "Since the process began", Some(report.uptime_s));
+    registry.register(
+        "up",
+        "Whether a part of the bridge works (1) or not (0)",
+        up,
+    );
+    gauge(
+        registry,
+        "uptime_seconds",
+        "Since the process began",
+        Some(report.uptime_s),
+    );
     gauge(
         registry,
         "list_read_age_seconds",
@@ -66,9 +75,17 @@ fn parts(registry: &mut Registry, report: &Report) {
 /// What is in the journal, and how long the oldest of it has waited.
 fn journal(registry: &mut Registry, store: &StoreReport) {
     let depths = [
-        ("messages", "Messages in the journal, by state", &store.messages),
+        (
+            "messages",
+            "Messages in the journal, by state",
+            &store.messages,
+        ),
         ("turns", "Turns in the journal, by state", &store.turns),
-        ("outgoing", "Replies in the journal, by state", &store.outgoing),
+        (
+            "outgoing",
+            "Replies in the journal, by state",
+            &store.outgoing,
+        ),
     ];
     for (name, help, by_state) in depths {
         let family = ByLabel::default();
@@ -86,14 +103,21 @@ fn journal(registry: &mut Registry, store: &StoreReport) {
     ];
     for (what, age) in ages {
         let label = vec![("what", what.to_owned())];
-        oldest.get_or_create(&label).set(whole(age.unwrap_or_default()));
+        oldest
+            .get_or_create(&label)
+            .set(whole(age.unwrap_or_default()));
     }
     registry.register(
         "oldest_seconds",
         "How long the oldest of what waits has waited",
         oldest,
     );
-    gauge(registry, "journal_bytes", "Size of the journal on disk", Some(store.bytes));
+    gauge(
+        registry,
+        "journal_bytes",
+        "Size of the journal on disk",
+        Some(store.bytes),
+    );
 }
 
 /// What came to the open port.
@@ -116,7 +140,11 @@ fn webhook(registry: &mut Registry, control: &Control) {
         let label = vec![("kind", kind.to_owned())];
         family.get_or_create(&label).inc_by(count);
     }
-    registry.register("webhook_requests", "Requests to the webhook, by what they were", family);
+    registry.register(
+        "webhook_requests",
+        "Requests to the webhook, by what they were",
+        family,
+    );
 }
 
 fn counter_help(name: &str) -> &'static str {
@@ -125,7 +153,9 @@ fn counter_help(name: &str) -> &'static str {
         "duplicates" => "Pushed messages that were known already",
         "unknown" => "Sends whose answer was lost",
         "found_sent" => "Sends whose answer was lost and that had been taken",
-        "repeated" => "Sends that were repeated because nothing showed that they had been taken: a reply may be double",
+        "repeated" => {
+            "Sends that were repeated because nothing showed that they had been taken: a reply may be double"
+        }
         "undelivered" => "Sends that WhatsApp took and later reported as failed",
         "expired" => "Messages that were too old to be answered",
         "set_aside" => "Messages and replies that broke the bridge twice",

@@ -146,10 +146,8 @@ impl Control {
         let gateway = gateway_report(&self.gateway.status().borrow());
         let store = self.store(now, seen).await;
         let counters = self.store.counters().await.unwrap_or_default();
-        let ok = kapso.ok
-            && gateway.ok
-            && store.ok
-            && webhook.as_ref().is_none_or(|webhook| webhook.ok);
+        let ok =
+            kapso.ok && gateway.ok && store.ok && webhook.as_ref().is_none_or(|webhook| webhook.ok);
         Report {
             status: if ok { "ok" } else { "degraded" },
             version: env!("CARGO_PKG_VERSION"),

@@ -145,7 +145,11 @@ impl Poll {
                 }
                 Err(failure) => Instant::now() + self.after(&failure),
             };
-            if stop.run_until_cancelled(self.rest(begun, next)).await.is_none() {
+            if stop
+                .run_until_cancelled(self.rest(begun, next))
+                .await
+                .is_none()
+            {
                 return;
             }
         }

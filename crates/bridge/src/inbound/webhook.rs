@@ -195,7 +195,10 @@ impl Inner {
             if accepted.new > 0 {
                 self.doorbell.active();
             }
-            accepted.fresh.into_iter().for_each(|chat| (self.wake.message)(chat));
+            accepted
+                .fresh
+                .into_iter()
+                .for_each(|chat| (self.wake.message)(chat));
         }
         if !pushed.receipts.is_empty() {
             let chats = self.store.receipts(&pushed.receipts).await?;
@@ -216,7 +219,10 @@ impl Inner {
             );
         }
         if pushed.left_out > 0 {
-            warn!(items = pushed.left_out, "a push with too much in it; the list has the rest");
+            warn!(
+                items = pushed.left_out,
+                "a push with too much in it; the list has the rest"
+            );
             self.doorbell.ring();
         }
         let push = match &pushed.kind {
@@ -227,14 +233,19 @@ impl Inner {
             }
             Kind::V1 => {
                 if self.complaints.may(now) {
-                    error!("Kapso pushes payload version v1, which is not read: set the webhook to v2 in Kapso's dashboard");
+                    error!(
+                        "Kapso pushes payload version v1, which is not read: set the webhook to v2 in Kapso's dashboard"
+                    );
                 }
                 self.doorbell.ring();
                 Push::V1
             }
             Kind::Malformed(what) => {
                 if self.complaints.may(now) {
-                    warn!(what, "a signed push that cannot be read; reading the list instead");
+                    warn!(
+                        what,
+                        "a signed push that cannot be read; reading the list instead"
+                    );
                 }
                 self.doorbell.ring();
                 Push::Malformed
@@ -263,7 +274,13 @@ impl Inner {
 }
 
 fn is_foreign(arrival: &Arrival) -> bool {
-    matches!(arrival, Arrival::Ignored(Ignored { reason: IgnoreReason::OtherNumber, .. }))
+    matches!(
+        arrival,
+        Arrival::Ignored(Ignored {
+            reason: IgnoreReason::OtherNumber,
+            ..
+        })
+    )
 }
 
 async fn receive(State(webhook): State<Webhook>, request: Request) -> Response {

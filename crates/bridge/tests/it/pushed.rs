@@ -145,7 +145,10 @@ async fn i7_the_answer_waits_neither_for_the_agent_nor_for_whatsapp() {
     world
         .openclaw
         .answer_with(move |_| Answer::text("never").held(&held));
-    world.kapso.faults().next_sends_to(STRANGER, 1, SendFault::Hang);
+    world
+        .kapso
+        .faults()
+        .next_sends_to(STRANGER, 1, SendFault::Hang);
     let mut stranger = single("wamid.0", "let me in");
     stranger["conversation"]["phone_number"] = json!(STRANGER);
     let push = Push::of(stranger).event(RECEIVED).signed();
@@ -344,7 +347,9 @@ async fn p6_a_message_that_is_listed_again_after_a_crash_makes_no_second_turn_an
 async fn p7_one_sticker_is_one_question_however_often_it_is_listed() {
     let world = World::new().await;
     let sticker = json!({"id": "1000000000000005", "mime_type": "image/webp"});
-    world.kapso.receive(ANN, Incoming::of_type("sticker", sticker));
+    world
+        .kapso
+        .receive(ANN, Incoming::of_type("sticker", sticker));
     world.answers(ANN, 1).await;
     world.listed().await;
     world.listed().await;
@@ -388,10 +393,13 @@ async fn s7_a_stranger_who_writes_a_thousand_times_is_told_once() {
     for n in 0..1000 {
         world.kapso.receive(STRANGER, format!("m{n}").as_str());
     }
-    let taken = |delivery: &sandbox::kapso::Delivery| delivery.event == RECEIVED && delivery.accepted();
+    let taken =
+        |delivery: &sandbox::kapso::Delivery| delivery.event == RECEIVED && delivery.accepted();
     world
         .kapso
-        .until(|kapso| (kapso.deliveries().iter().filter(|d| taken(d)).count() == 1000).then_some(()))
+        .until(|kapso| {
+            (kapso.deliveries().iter().filter(|d| taken(d)).count() == 1000).then_some(())
+        })
         .await;
     world.kapso.receive(ANN, "hello");
     world.answers(ANN, 1).await;

@@ -36,8 +36,14 @@ async fn a_backlog_of_one_sender_is_one_turn_with_its_times_and_others_are_not_m
         .unwrap();
     let lines: Vec<&str> = backlog.text.lines().collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
-    for (line, text) in lines[1..].iter().zip(["are you there?", "hello?", "never mind"]) {
-        assert!(line.starts_with("[sent 20") && line.ends_with(text), "{line}");
+    for (line, text) in lines[1..]
+        .iter()
+        .zip(["are you there?", "hello?", "never mind"])
+    {
+        assert!(
+            line.starts_with("[sent 20") && line.ends_with(text),
+            "{line}"
+        );
     }
     let context = backlog.params["extraSystemPrompt"].as_str().unwrap();
     assert!(context.contains("waited"), "{context}");
@@ -60,7 +66,13 @@ async fn what_is_too_old_is_recorded_and_answered_only_when_the_operator_puts_it
     world.kapso.receive(BOB, "hello");
     world.answers(BOB, 1).await;
     world.listed().await;
-    assert!(world.kapso.sent_to_within(ANN, 1, Duration::ZERO).await.is_err());
+    assert!(
+        world
+            .kapso
+            .sent_to_within(ANN, 1, Duration::ZERO)
+            .await
+            .is_err()
+    );
     world.terminate().await;
     let journal = world.journal().await;
     let depths = journal.depths().await.unwrap();
