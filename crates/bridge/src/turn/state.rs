@@ -129,6 +129,7 @@ mod tests {
             asks: 1,
             session,
             quiet_looks: QUIET_LOOKS,
+            run_limit: S(7200),
         }
     }
 
@@ -149,6 +150,7 @@ mod tests {
             asks: 1,
             session: None,
             quiet_looks: QUIET_LOOKS,
+            run_limit: S(7200),
         };
         assert_eq!(next(dropped), Step::Repeat);
         let long_ago = Situation {
@@ -224,5 +226,21 @@ mod tests {
             ..restarted(60, shows(false, Some(false), false))
         };
         assert_eq!(next(often), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_run_that_never_reports_is_aborted_once_the_limit_is_over() {
+        let running = shows(false, Some(true), false);
+        let hanging = |since_asked, uptime| {
+            next(Situation {
+                same_boot: true,
+                since_asked: S(since_asked),
+                ..restarted(uptime, running)
+            })
+        };
+        assert_eq!(hanging(7199, 90_000), Step::Wait);
+        assert_eq!(hanging(7201, 90_000), Step::Abort);
+        // What the gateway resumed after a restart has its time from then on.
+        assert_eq!(hanging(90_000, 7199), Step::Wait);
     }
 }

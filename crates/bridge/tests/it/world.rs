@@ -161,7 +161,7 @@ impl World {
             dir,
             jsonl,
             door: None,
-            options: options(),
+            options: bridge_options(),
             running: None,
             stop,
         }
@@ -367,7 +367,7 @@ fn gateway_timing() -> gateway::Timing {
     }
 }
 
-fn options() -> Options {
+fn bridge_options() -> Options {
     let role = |name: &str| Role(name.to_owned());
     let known = |number: &str| Identity::new(number).unwrap().canonical();
     Options {
