@@ -265,7 +265,7 @@ async fn i13_health_on_the_open_port_shows_the_parts_and_no_secrets() {
     assert_eq!(get(world.door(), "/ready").await.0, 200);
     let (status, answer) = get(world.door(), "/health").await;
     assert!(status == 200 && answer.ends_with("ok"), "{answer}");
-    world.openclaw.down().await;
+    world.openclaw.kill();
     let answer = loop {
         let (status, answer) = get(world.door(), "/health").await;
         if status != 200 {
