@@ -1,6 +1,7 @@
 //! What is done to the bridge, one kind of harm each. What must hold afterwards is the same for all: see
 //! [`judge`](super::judge).
 
+mod agent;
 mod arrivals;
 mod clocks;
 mod gateway;
@@ -68,12 +69,9 @@ impl Scenario {
         Self { play, ..self }
     }
 
-    /// Only where Kapso pushes.
-    const fn pushed(self) -> Self {
-        Self {
-            ways: &Way::PUSHED,
-            ..self
-        }
+    /// In these ways alone.
+    const fn only(self, ways: &'static [Way]) -> Self {
+        Self { ways, ..self }
     }
 }
 
@@ -82,6 +80,7 @@ pub fn all() -> Vec<&'static Scenario> {
     let all = [
         poller::ALL.as_slice(),
         &gateway::ALL,
+        &agent::ALL,
         &kapso::ALL,
         &arrivals::ALL,
         &pushes::ALL,

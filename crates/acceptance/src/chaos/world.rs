@@ -257,6 +257,13 @@ impl World {
         self.lives.push(self.gateway.executions().len());
     }
 
+    /// Ends the gateway, as a service manager does, and waits until it is gone: it ends its runs first.
+    pub async fn end_gateway(&mut self) {
+        self.gateway.terminate();
+        self.gateway.down().await;
+        self.lives.push(self.gateway.executions().len());
+    }
+
     /// Waits until every message that has to be is answered.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use model::{Choice, Contact, Content, Location, Media, MediaKind, MessageId};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::lenient;
@@ -149,7 +150,7 @@ pub(super) struct Order {
     #[serde(deserialize_with = "lenient::text")]
     order_text: Option<String>,
     #[serde(deserialize_with = "lenient::list")]
-    product_items: Vec<Value>,
+    product_items: Vec<IgnoredAny>,
 }
 
 /// WhatsApp's own words.
@@ -225,7 +226,7 @@ fn media(kind: MediaKind, file: Option<&File>, message: &Message) -> Content {
             | MediaKind::Sticker => None,
         },
         caption: first(&[&file.caption, &kapso.message_type_data.caption]),
-        transcript: kapso.transcript.as_ref().and_then(|said| said.text()),
+        transcript: kapso.transcript.clone(),
     })
 }
 

@@ -1,25 +1,51 @@
-//! The gateway is lost, comes back, and answers oddly.
+//! The gateway is lost, and comes back.
 
 use std::time::Duration;
 
-use sandbox::openclaw::{Gate, RequestFault};
+use sandbox::openclaw::{Release, RequestFault};
 use tokio::time::sleep;
 
 use super::Scenario;
+use super::agent::{THOUGHT, think};
 use crate::chaos::blueprint::Ground;
-use crate::chaos::token;
+use crate::chaos::way::Way;
 use crate::chaos::world::World;
 
-pub(super) static ALL: [Scenario; 6] = [
+pub(super) static ALL: [Scenario; 7] = [
     Scenario::new(
         "gateway-killed",
         "the gateway killed in its turns, and restarted",
         |world| Box::pin(killed(world)),
     ),
     Scenario::new(
-        "gateway-late",
-        "answers and acknowledgements that come late, or never",
-        |world| Box::pin(late(world)),
+        "gateway-killed-7",
+        "the same with OpenClaw 2026.7.35, which resumes otherwise",
+        |world| Box::pin(killed(world)),
+    )
+    .on(|| Ground {
+        gateway: |options| options.release = Release::V2026_7_35,
+        ..Ground::default()
+    })
+    .only(&[Way::Webhook]),
+    Scenario::new(
+        "gateway-killed-5",
+        "the same with OpenClaw 2026.5.7",
+        |world| Box::pin(killed(world)),
+    )
+    .on(|| Ground {
+        gateway: |options| options.release = Release::V2026_5_7,
+        ..Ground::default()
+    })
+    .only(&[Way::Webhook]),
+    Scenario::new(
+        "gateway-ended",
+        "the gateway ended with SIGTERM in its turns, and restarted",
+        |world| Box::pin(ended(world)),
+    ),
+    Scenario::new(
+        "both-killed",
+        "gateway and daemon killed, in any order",
+        |world| Box::pin(both_killed(world)),
     ),
     Scenario::new(
         "gateway-dropped",
@@ -36,31 +62,7 @@ pub(super) static ALL: [Scenario; 6] = [
         gateway: |options| options.tick = Duration::from_secs(1),
         ..Ground::default()
     }),
-    Scenario::new("gateway-twice", "every response twice", |world| {
-        Box::pin(twice(world))
-    }),
-    Scenario::new(
-        "gateway-disorder",
-        "answers in another order than questions",
-        |world| Box::pin(disorder(world)),
-    ),
 ];
-
-/// Milliseconds that the agent thinks at most.
-const THOUGHT: u64 = 1_500;
-
-/// Lets the agent think for a while, as chance has it.
-fn think(world: &mut World) {
-    let seed = world.dice.u64(..);
-    world.gateway.answer_with(move |asked| {
-        let mut dice = fastrand::Rng::with_seed(seed);
-        // Each question has a time of its own.
-        for mark in token::marks(asked.words()) {
-            dice.seed(seed ^ u64::from(mark.token.number) << 32 ^ u64::from(mark.token.customer));
-        }
-        token::answer(asked).waiting(Duration::from_millis(dice.u64(0..=THOUGHT)))
-    });
-}
 
 async fn killed(world: &mut World) -> anyhow::Result<()> {
     world.start().await?;
@@ -79,23 +81,53 @@ async fn killed(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn late(world: &mut World) -> anyhow::Result<()> {
+async fn ended(world: &mut World) -> anyhow::Result<()> {
     world.start().await?;
     think(world);
-    let gate = Gate::shut();
-    let held = RequestFault::Held(gate.clone());
-    world
-        .gateway
-        .fail_request("agent", 1, RequestFault::Ignored);
-    world.gateway.fail_request("agent", 5, held);
-    for _ in 0..world.size.pick(3, 10) {
+    for _ in 0..world.size.pick(1, 4) {
         for from in 0..world.customers() {
             world.write(from);
         }
+        world.while_away(THOUGHT).await;
+        world.end_gateway().await;
+        world.write_some(4);
         world.while_away(1_000).await;
+        world.gateway.restart();
+        world.answered().await?;
     }
-    sleep(Duration::from_secs(2)).await;
-    gate.open();
+    Ok(())
+}
+
+async fn both_killed(world: &mut World) -> anyhow::Result<()> {
+    world.start().await?;
+    think(world);
+    for _ in 0..world.size.pick(1, 6) {
+        for from in 0..world.customers() {
+            world.write(from);
+        }
+        world.while_away(THOUGHT).await;
+        let gateway_first = world.dice.bool();
+        if gateway_first {
+            world.kill_gateway();
+            world.while_away(300).await;
+        }
+        world.kill().await?;
+        if !gateway_first {
+            world.while_away(300).await;
+            world.kill_gateway();
+        }
+        world.write_some(2);
+        if world.dice.bool() {
+            world.gateway.restart();
+            world.while_away(1_000).await;
+            world.start().await?;
+        } else {
+            world.start().await?;
+            world.while_away(1_000).await;
+            world.gateway.restart();
+        }
+        world.answered().await?;
+    }
     Ok(())
 }
 
@@ -124,55 +156,6 @@ async fn half_open(world: &mut World) -> anyhow::Result<()> {
         world.write_some(4);
         sleep(Duration::from_secs(seconds)).await;
         world.gateway.half_open(false);
-    }
-    Ok(())
-}
-
-async fn twice(world: &mut World) -> anyhow::Result<()> {
-    world.start().await?;
-    for _ in 0..world.size.pick(4, 20) {
-        for method in ["agent", "agent.wait", "chat.history", "health"] {
-            world.gateway.fail_request(method, 8, RequestFault::Twice);
-        }
-        world.write_some(8);
-        world.while_away(500).await;
-        if world.dice.bool() {
-            world.gateway.drop_connections();
-        }
-    }
-    world.answered().await?;
-    world.gateway.clear_faults();
-    Ok(())
-}
-
-/// Every customer's turn is held, and they end in an order of chance.
-async fn disorder(world: &mut World) -> anyhow::Result<()> {
-    world.start().await?;
-    for _ in 0..world.size.pick(2, 10) {
-        let gates: Vec<Gate> = (0..world.customers()).map(|_| Gate::shut()).collect();
-        let held = gates.clone();
-        world.gateway.answer_with(move |asked| {
-            let mark = token::marks(asked.words()).into_iter().next();
-            let gate = mark.and_then(|mark| held.get(mark.token.customer as usize));
-            let answer = token::answer(asked);
-            match gate {
-                Some(gate) => answer.held(gate),
-                None => answer,
-            }
-        });
-        for from in 0..world.customers() {
-            world.write(from);
-        }
-        for gate in &gates {
-            gate.reached(1).await;
-        }
-        let mut order: Vec<&Gate> = gates.iter().collect();
-        world.dice.shuffle(&mut order);
-        for gate in order {
-            gate.open();
-            world.while_away(20).await;
-        }
-        world.answered().await?;
     }
     Ok(())
 }

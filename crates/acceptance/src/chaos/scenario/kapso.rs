@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use sandbox::kapso::{DeliveryFault, ListFault, SendFault};
 
 use super::Scenario;
+use crate::chaos::way::Way;
 use crate::chaos::world::World;
 use crate::world::customer;
 
-pub(super) static ALL: [Scenario; 8] = [
+pub(super) static ALL: [Scenario; 9] = [
     Scenario::new(
         "kapso-hang",
         "requests without an answer, sent or not",
@@ -19,6 +21,12 @@ pub(super) static ALL: [Scenario; 8] = [
         "sent, answer lost, and not in the list: the permitted case",
         |world| Box::pin(hidden(world)),
     ),
+    Scenario::new(
+        "kapso-reported",
+        "sent, answer lost, not in the list, but reported by webhook: no repetition",
+        |world| Box::pin(reported(world)),
+    )
+    .only(&Way::PUSHED),
     Scenario::new("kapso-409", "another message in flight", |world| {
         Box::pin(troubled(world, 4, &IN_FLIGHT))
     }),
@@ -124,17 +132,34 @@ async fn troubled(world: &mut World, each: usize, trouble: &Trouble) -> anyhow::
     Ok(())
 }
 
-/// For every second customer WhatsApp takes the reply, the answer is lost, and neither the list nor a webhook shows it.
+/// WhatsApp takes the reply, the answer is lost, and neither the list nor a webhook shows it.
 async fn hidden(world: &mut World) -> anyhow::Result<()> {
     world.start().await?;
+    let reports = 4 * world.customers() as usize;
+    let faults = world.kapso.faults();
+    faults.next_reports(reports, DeliveryFault::Lost);
+    unlisted(world).await
+}
+
+/// The list does not show it, but Kapso pushes that it was sent.
+async fn reported(world: &mut World) -> anyhow::Result<()> {
+    world.start().await?;
+    unlisted(world).await?;
+    let sent = world.kapso.sent();
+    let lost = sent.iter().filter(|it| it.answer_lost).count();
+    ensure!(lost > 0, "no answer was lost");
+    for message in &sent {
+        let copies = sent.iter().filter(|it| it.text == message.text).count();
+        ensure!(copies == 1, "{} was sent {copies} times", message.text);
+    }
+    Ok(())
+}
+
+/// Every second customer's first reply is taken, and its answer lost, while the list shows nothing that is sent.
+async fn unlisted(world: &mut World) -> anyhow::Result<()> {
     world.kapso.faults().unlisted_sends(true);
-    let all = world.customers();
-    world
-        .kapso
-        .faults()
-        .next_reports(4 * all as usize, DeliveryFault::Lost);
-    for from in 0..all {
-        if from % 2 == 0 {
+    for from in 0..world.customers() {
+        if from.is_multiple_of(2) {
             let faults = world.kapso.faults();
             faults.next_sends_to(&customer(from), 1, SendFault::ResetAfterAccepting);
         }
@@ -143,10 +168,10 @@ async fn hidden(world: &mut World) -> anyhow::Result<()> {
     world.answered().await?;
     world.idle().await?;
     world.kapso.faults().clear();
-    for from in 0..all {
+    for from in 0..world.customers() {
         world.write(from);
     }
-    Ok(())
+    world.answered().await
 }
 
 async fn unreachable(world: &mut World) -> anyhow::Result<()> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use model::NumberId;
 use sandbox::kapso::{
-    Buffering, DeliveryFault, Envelope, KapsoStandIn, Signature, StandInOptions, WebhookTarget,
-    WebhookTiming,
+    Buffering, DeliveryFault, Envelope, KapsoStandIn, ListFault, Signature, StandInOptions,
+    WebhookTarget, WebhookTiming,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use super::Scenario;
 use crate::chaos::blueprint::Ground;
 use crate::chaos::judge::Order;
+use crate::chaos::way::Way;
 use crate::chaos::world::World;
 use crate::poller::NUMBER;
 use crate::world::customer;
 
-pub(super) static ALL: [Scenario; 6] = [
+pub(super) static ALL: [Scenario; 8] = [
     Scenario::new(
         "duplicates",
         "the same within a millisecond, and again days later",
@@ -30,7 +31,7 @@ pub(super) static ALL: [Scenario; 6] = [
         "messages that the list never shows, across kills",
         |world| Box::pin(pushed_only(world)),
     )
-    .pushed(),
+    .only(&Way::PUSHED),
     Scenario::new(
         "lost-deliveries",
         "deliveries lost for good, overtaken, and unheard",
@@ -40,7 +41,7 @@ pub(super) static ALL: [Scenario; 6] = [
         order: Order::Asked,
         ..Ground::default()
     })
-    .pushed(),
+    .only(&Way::PUSHED),
     Scenario::new(
         "batches",
         "batches that fail back to single deliveries",
@@ -55,7 +56,7 @@ pub(super) static ALL: [Scenario; 6] = [
         },
         ..Ground::default()
     })
-    .pushed(),
+    .only(&Way::PUSHED),
     Scenario::new(
         "meta-envelopes",
         "27 messages of several customers in one body of Meta's",
@@ -72,18 +73,34 @@ pub(super) static ALL: [Scenario; 6] = [
         },
         ..Ground::default()
     })
-    .pushed(),
+    .only(&Way::PUSHED),
     Scenario::new(
         "unsigned",
         "no secret at all, and a stranger who pushes",
-        |world| Box::pin(unsigned(world)),
+        |world| Box::pin(strangers(world, Signature::Unsigned)),
     )
     .on(|| Ground {
         webhook: |target| target.signature = Signature::Unsigned,
         variables: &[("KAPSO_WEBHOOK_SECRET", "")],
         ..Ground::default()
     })
-    .pushed(),
+    .only(&Way::PUSHED),
+    Scenario::new(
+        "forged",
+        "a stranger who pushes with a signature of their own",
+        |world| Box::pin(strangers(world, Signature::Kapso)),
+    )
+    .only(&Way::PUSHED),
+    Scenario::new(
+        "legacy-bodies",
+        "payload version 1, from which nothing is taken: the list has it all",
+        |world| Box::pin(legacy(world)),
+    )
+    .on(|| Ground {
+        webhook: |target| target.envelope = Envelope::KapsoV1,
+        ..Ground::default()
+    })
+    .only(&Way::PUSHED),
 ];
 
 /// How far Kapso's clock jumps ahead before everything is announced again.
@@ -96,6 +113,9 @@ async fn duplicates(world: &mut World) -> anyhow::Result<()> {
             .kapso
             .faults()
             .next_deliveries(1, DeliveryFault::Twice);
+        if world.dice.bool() {
+            world.kapso.faults().next_lists(1, ListFault::RepeatedPage);
+        }
         world.write_some(1);
         let last = world
             .letters()
@@ -189,24 +209,23 @@ async fn meta_envelopes(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is pushed is only a hint then: messages come from the list, and what a stranger pushes comes from nowhere.
-async fn unsigned(world: &mut World) -> anyhow::Result<()> {
+async fn legacy(world: &mut World) -> anyhow::Result<()> {
+    world.start().await?;
+    for _ in 0..world.size.pick(2, 10) {
+        world.write_some(6);
+        world.while_away(200).await;
+        // What only the list has is read at a start, also where it is read rarely otherwise.
+        world.kill().await?;
+        world.start().await?;
+    }
+    Ok(())
+}
+
+/// What a stranger pushes comes from nowhere. Without a secret, what is pushed is only a hint to look into the list.
+async fn strangers(world: &mut World, signature: Signature) -> anyhow::Result<()> {
     world.start().await?;
     let stop = CancellationToken::new();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let mut target =
-        WebhookTarget::new(format!("http://127.0.0.1:{}/webhook", world.port), "guess");
-    target.timing = WebhookTiming {
-        retries: Vec::new(),
-        ..WebhookTiming::default()
-    };
-    target.signature = Signature::Unsigned;
-    let number = NumberId::new(NUMBER).context("the number's id is not one")?;
-    let options = StandInOptions {
-        webhook: Some(target),
-        ..StandInOptions::new("guess".to_owned(), number)
-    };
-    let stranger = KapsoStandIn::start(listener, options, stop.clone()).await?;
+    let stranger = stranger(world.port, signature, stop.clone()).await?;
     for n in 0..world.size.pick(8, 60) {
         let from = n % world.customers();
         stranger.receive(&customer(from), format!("q{from}x{}", 1_000 + n));
@@ -219,4 +238,25 @@ async fn unsigned(world: &mut World) -> anyhow::Result<()> {
     world.answered().await?;
     stop.cancel();
     Ok(())
+}
+
+/// Another Kapso, which pushes to the daemon and does not know its secret.
+async fn stranger(
+    port: u16,
+    signature: Signature,
+    stop: CancellationToken,
+) -> anyhow::Result<KapsoStandIn> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let mut target = WebhookTarget::new(format!("http://127.0.0.1:{port}/webhook"), "guess");
+    target.signature = signature;
+    target.timing = WebhookTiming {
+        retries: Vec::new(),
+        ..WebhookTiming::default()
+    };
+    let number = NumberId::new(NUMBER).context("the number's id is not one")?;
+    let options = StandInOptions {
+        webhook: Some(target),
+        ..StandInOptions::new("guess".to_owned(), number)
+    };
+    Ok(KapsoStandIn::start(listener, options, stop).await?)
 }

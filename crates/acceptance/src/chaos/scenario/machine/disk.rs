@@ -12,11 +12,11 @@ use crate::chaos::blueprint::Ground;
 use crate::chaos::world::World;
 
 pub(super) const SHOWS: &str =
-    "a full disk (tmpfs of 2 MiB): 503, nothing lost, and on when there is room";
+    "a full disk (tmpfs of 16 MiB): 503, nothing lost, and on when there is room";
 
 /// Mounts a memory file system over the folder `$1`, in a mount name space that ends with the process, and becomes `$2`.
 const MOUNT: &str =
-    r#"mkdir -p "$1" && mount -t tmpfs -o size=2m,mode=0700 tmpfs "$1" && shift && exec "$@""#;
+    r#"mkdir -p "$1" && mount -t tmpfs -o size=16m,mode=0700 tmpfs "$1" && shift && exec "$@""#;
 
 /// The longest until a full disk is noticed.
 const NOTICED: Duration = Duration::from_secs(30);
