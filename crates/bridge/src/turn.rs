@@ -10,6 +10,7 @@ mod envelope;
 mod seen;
 mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::transcript::Transcripts;
@@ -135,7 +136,7 @@ impl Turns {
     pub(crate) async fn begin(&self, turn: Turn, messages: &[i64]) -> Result<Begun, StoreError> {
         let hello = match &*self.gateway.status().borrow() {
             // With a transcript, the mark in it is read before the ask.
-            Status::Connected(hello) if self.transcripts.is_none() => Some(hello.clone()),
+            Status::Connected(hello) if self.transcripts.is_none() => Some(Arc::clone(hello)),
             Status::Connected(_)
             | Status::Connecting { .. }
             | Status::Refused { .. }

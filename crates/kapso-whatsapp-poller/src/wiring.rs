@@ -71,13 +71,7 @@ pub(crate) async fn wire(
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
     let keys = keys(config);
-    let listening = match &listener {
-        Some(listener) => Some(Listening {
-            address: listener.local_addr()?.to_string(),
-            signed: keys.are_set(),
-        }),
-        None => None,
-    };
+    let checks_only = listener.is_some() && !options.poll_fallback;
     let control = Control {
         health: Health::default(),
         kapso: kapso_client(config)?,
@@ -85,29 +79,12 @@ pub(crate) async fn wire(
         store,
         started: clock.now(),
         clock,
-        poll_most: options
-            .poll
-            .longest(listener.is_some() && !options.poll_fallback),
-        listening,
+        poll_most: options.poll.longest(checks_only),
+        listening: listening(listener.as_ref(), &keys)?,
         nudge: Nudge::default(),
     };
-    let door = listener.map(|listener| Door {
-        listener: Arc::new(listener),
-        keys,
-        verify_token: config.webhook.verify_token.clone(),
-        read_deadline: READ_DEADLINE,
-        control: control.clone(),
-    });
-    let parts = Parts {
-        kapso: control.kapso.clone(),
-        gateway: control.gateway.clone(),
-        store: control.store.clone(),
-        transcripts: transcripts(config)?,
-        clock: control.clock.clone(),
-        health: control.health.clone(),
-        nudge: control.nudge.clone(),
-        door,
-    };
+    let door = listener.map(|listener| door(config, listener, keys, &control));
+    let parts = parts(&control, transcripts(config)?, door);
     if let Some(metrics) = metrics {
         let serving = control::serve_metrics(metrics, control.clone(), connection.stop.clone());
         connection.tracker.spawn(serving);
@@ -118,6 +95,40 @@ pub(crate) async fn wire(
         control,
         connection,
     })
+}
+
+fn listening(listener: Option<&TcpListener>, keys: &Keys) -> io::Result<Option<Listening>> {
+    let Some(listener) = listener else {
+        return Ok(None);
+    };
+    Ok(Some(Listening {
+        address: listener.local_addr()?.to_string(),
+        signed: keys.are_set(),
+    }))
+}
+
+fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -> Door {
+    Door {
+        listener: Arc::new(listener),
+        keys,
+        verify_token: config.webhook.verify_token.clone(),
+        read_deadline: READ_DEADLINE,
+        control: control.clone(),
+    }
+}
+
+/// What the journey stands on is what the control socket reads from.
+fn parts(control: &Control, transcripts: Option<Transcripts>, door: Option<Door>) -> Parts {
+    Parts {
+        kapso: control.kapso.clone(),
+        gateway: control.gateway.clone(),
+        store: control.store.clone(),
+        transcripts,
+        clock: control.clock.clone(),
+        health: control.health.clone(),
+        nudge: control.nudge.clone(),
+        door,
+    }
 }
 
 /// The port that messages are pushed to, in the modes that have one.

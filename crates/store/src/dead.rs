@@ -38,7 +38,12 @@ impl FromStr for DeadId {
     type Err = NotADeadId;
 
     fn from_str(text: &str) -> Result<Self, NotADeadId> {
-        let number = |digits: &str| digits.parse::<u32>().map(i64::from).map_err(|_| NotADeadId);
+        let number = |digits: &str| {
+            digits
+                .parse::<u32>()
+                .map(i64::from)
+                .map_err(|_not_a_number| NotADeadId)
+        };
         match text.split_at_checked(1) {
             Some(("m", digits)) => number(digits).map(Self::Message),
             Some(("o", digits)) => number(digits).map(|id| Self::Outgoing(OutgoingId(id))),

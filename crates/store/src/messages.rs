@@ -68,29 +68,16 @@ impl Store {
         let recovered_before = listing.and_then(|listing| listing.recovered_before);
         let cursor = listing.map(|listing| (listing.number.clone(), listing.to));
         self.write(move |tx| {
-            let (mut accepted, mut fresh, mut pushed_again) =
-                (Accepted::default(), HashSet::new(), 0);
+            let mut tally = Tally::default();
             for draft in drafts {
                 let new = draft.record(tx, now)?;
-                match (draft.inbound, new) {
-                    (Some(arrived), true) => {
-                        accepted.new += 1;
-                        accepted.recovered += u64::from(
-                            arrived.source == Source::Poll
-                                && recovered_before.is_some_and(|before| arrived.sent_at < before),
-                        );
-                        if fresh.insert(arrived.chat.clone()) {
-                            accepted.fresh.push(arrived.chat);
-                        }
-                    }
-                    (None, true) => accepted.ignored += 1,
-                    (arrived, false) => {
-                        accepted.duplicates += 1;
-                        let pushed = arrived.is_some_and(|it| it.source == Source::Webhook);
-                        pushed_again += u64::from(pushed);
-                    }
-                }
+                tally.add(draft.inbound, new, recovered_before);
             }
+            let Tally {
+                accepted,
+                pushed_again,
+                ..
+            } = tally;
             count(tx, Counter::Duplicates, pushed_again)?;
             count(tx, Counter::Recovered, accepted.recovered)?;
             if let Some((number, to)) = &cursor {
@@ -229,6 +216,41 @@ impl Store {
             leave_received(tx, message, to, &reason, now)
         })
         .await
+    }
+}
+
+/// What a batch has brought so far.
+#[derive(Default)]
+struct Tally {
+    accepted: Accepted,
+    seen: HashSet<ChatKey>,
+    /// Pushed messages that were known.
+    pushed_again: u64,
+}
+
+impl Tally {
+    fn add(&mut self, arrived: Option<Arrived>, new: bool, recovered_before: Option<Timestamp>) {
+        let Self {
+            accepted,
+            seen,
+            pushed_again,
+        } = self;
+        match arrived {
+            Some(Arrived { source, .. }) if !new => {
+                accepted.duplicates += 1;
+                *pushed_again += u64::from(source == Source::Webhook);
+            }
+            None if !new => accepted.duplicates += 1,
+            None => accepted.ignored += 1,
+            Some(arrived) => {
+                accepted.new += 1;
+                let late = recovered_before.is_some_and(|before| arrived.sent_at < before);
+                accepted.recovered += u64::from(late && arrived.source == Source::Poll);
+                if seen.insert(arrived.chat.clone()) {
+                    accepted.fresh.push(arrived.chat);
+                }
+            }
+        }
     }
 }
 

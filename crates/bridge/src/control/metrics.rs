@@ -1,4 +1,4 @@
-//! The report in the text form that Prometheus reads (OpenMetrics), names prefixed `kapso_whatsapp_`.
+//! The report in the text form that Prometheus reads (`OpenMetrics`), names prefixed `kapso_whatsapp_`.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};

@@ -50,7 +50,11 @@ impl From<StoreError> for Refused {
         match error {
             StoreError::Conflict { found: None, .. } => Self::Nothing(text),
             StoreError::Conflict { .. } | StoreError::TurnOpen { .. } => Self::Conflict(text),
-            _ => Self::Journal(text),
+            StoreError::Corrupt { .. }
+            | StoreError::Encode(_)
+            | StoreError::Database(_)
+            | StoreError::NotCommitted(_)
+            | StoreError::Closed => Self::Journal(text),
         }
     }
 }

@@ -83,7 +83,9 @@ async fn inbox_gives_the_latest_and_then_what_is_new() {
 #[tokio::test]
 async fn what_failed_is_listed_and_is_asked_again_when_the_operator_says_so() {
     let world = World::new().await;
-    world.openclaw.answer_next(Answer::failed("the model is away"));
+    world
+        .openclaw
+        .answer_next(Answer::failed("the model is away"));
     world.kapso.receive(ANN, "hello");
     assert_eq!(world.answers(ANN, 1).await, [ERROR_MESSAGE]);
     let dead = json(&world, "/dead").await["dead"].clone();
@@ -96,7 +98,10 @@ async fn what_failed_is_listed_and_is_asked_again_when_the_operator_says_so() {
         world.answers(ANN, 2).await,
         [ERROR_MESSAGE, "You said: hello"]
     );
-    assert_eq!(ask(&world, "POST", &format!("/dead/{id}/drop")).await.0, 409);
+    assert_eq!(
+        ask(&world, "POST", &format!("/dead/{id}/drop")).await.0,
+        409
+    );
     assert_eq!(ask(&world, "POST", "/dead/m999/retry").await.0, 404);
     assert_eq!(ask(&world, "POST", "/dead/x/retry").await.0, 400);
 }

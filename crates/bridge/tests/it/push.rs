@@ -17,9 +17,9 @@ pub(crate) struct Push {
 
 impl Push {
     /// A body without any header of its own.
-    pub(crate) fn of(body: impl ToString) -> Self {
+    pub(crate) fn of(body: impl std::fmt::Display) -> Self {
         Self {
-            body: body.to_string(),
+            body: format!("{body}"),
             head: String::new(),
         }
     }

@@ -120,7 +120,10 @@ async fn check_shows_the_effective_configuration_and_no_secret() -> anyhow::Resu
 #[tokio::test]
 async fn what_this_version_cannot_do_is_refused_by_name() -> anyhow::Result<()> {
     let world = World::new().await?;
-    for (variable, value) in [("KAPSO_MODE", "tailscale"), ("KAPSO_SECURITY_MODE", "pairing")] {
+    for (variable, value) in [
+        ("KAPSO_MODE", "tailscale"),
+        ("KAPSO_SECURITY_MODE", "pairing"),
+    ] {
         let output = world
             .daemon(&["--check"])
             .env(variable, value)
