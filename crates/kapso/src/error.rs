@@ -129,6 +129,21 @@ impl Error {
         }
     }
 
+    /// How long to wait before repetition number `repeat` of this request, counted from 1, where Kapso or WhatsApp
+    /// says it. For [`Class::RetryAfter`] that is its wait, but for too many messages to one person (131056) one that
+    /// grows: 6, 16, 64, 256 s (kapso.md 2.10). None where it is the caller's own choice, or no repetition is of use.
+    pub fn wait_before(&self, repeat: u32) -> Option<Duration> {
+        match self {
+            Self::Refused(refusal) => refusal.wait_before(repeat),
+            Self::NotReached { .. }
+            | Self::Deadline { .. }
+            | Self::Lost { .. }
+            | Self::Unreadable { .. }
+            | Self::TooManyPages
+            | Self::PagingLoop => None,
+        }
+    }
+
     /// WhatsApp's error code, where the refusal carries a number.
     pub fn code(&self) -> Option<i64> {
         match self {

@@ -1,4 +1,4 @@
-//! The WhatsApp edge: Kapso's message list, sending, read receipts, and what its refusals mean.
+//! The WhatsApp edge: Kapso's message list, sending, read receipts, webhooks, and what its refusals mean.
 //!
 //! One [`Client`] speaks for one business number. It never repeats a request by itself: each [`Error`] has a
 //! [`Class`] that says whether the caller may, and whether a message may have gone out all the same. The API key
@@ -7,11 +7,14 @@
 mod client;
 mod error;
 mod list;
+mod quota;
 mod send;
+pub mod webhook;
 pub mod wire;
 
 pub use client::{Client, Deadlines, InvalidOptions, Options};
 pub use error::{Call, Class, Code, Error, Refusal};
 pub use list::{Direction, Health, ListQuery, MAX_PAGES, Page};
+pub use quota::Quota;
 pub use reqwest::Url;
 pub use wire::{Listed, Sent};

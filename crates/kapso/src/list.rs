@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use model::{Arrival, Identity, MessageId, Outgoing, Source, Timestamp};
+use model::{Arrival, Identity, MessageId, NumberId, Outgoing, Source, Timestamp};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::quota::Told;
+use crate::wire::unread::{elements, is_list, pick, text};
 use crate::wire::{self, Listed, Sent};
 use crate::{Call, Client, Error};
 
@@ -19,6 +20,9 @@ pub const MAX_PAGES: usize = 500;
 
 /// The most items that Kapso puts on a page.
 const PAGE: u8 = 100;
+
+/// The most items that are read of a page. A longer one is an error: its end would be lost.
+const MOST_ITEMS: usize = 10_000;
 
 /// Which way a message went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +126,40 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+impl Page {
+    /// Reads a page of business number `number`, as its bytes came. `now` dates items without a believable time.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when it is no list of messages, or a longer one than was asked for; an element that is
+    /// no message is no error but an ignored arrival.
+    pub fn read(number: &NumberId, body: &[u8], now: Timestamp) -> Result<Self, Error> {
+        let unreadable = |what: String| Error::Unreadable {
+            call: Call::List,
+            what,
+        };
+        let body: &RawValue = serde_json::from_slice(body).map_err(|error| {
+            // Position only: the error's own text could quote the content.
+            let (line, column) = (error.line(), error.column());
+            unreadable(format!("not JSON (line {line}, column {column})"))
+        })?;
+        let [data, paging] = pick(body, ["data", "paging"]);
+        let data = data
+            .filter(|data| is_list(data))
+            .ok_or_else(|| unreadable("not a message list".to_owned()))?;
+        let elements = elements(data, MOST_ITEMS);
+        if elements.beyond > 0 {
+            return Err(unreadable(format!("more than {MOST_ITEMS} items")));
+        }
+        let item = |raw: &RawValue| wire::listed(number, raw, None, Source::Poll, now);
+        let [cursors] = paging.map_or([None], |paging| pick(paging, ["cursors"]));
+        let [after] = cursors.map_or([None], |cursors| pick(cursors, ["after"]));
+        Ok(Self {
+            items: elements.taken.into_iter().map(item).collect(),
+            after: after.and_then(text),
+        })
+    }
+}
+
 /// What one cheap, authenticated read showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -131,13 +169,6 @@ pub struct Health {
     pub rate_limit: Option<u32>,
     /// How many of them are left, if Kapso says.
     pub rate_remaining: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct Body {
-    data: Vec<Value>,
-    #[serde(default)]
-    paging: Value,
 }
 
 impl Client {
@@ -152,25 +183,7 @@ impl Client {
     async fn read_page(&self, query: &ListQuery) -> Result<(Page, HeaderMap), Error> {
         let request = self.http.get(query.address(&self.messages));
         let answer = self.exchange(Call::List, request, "").await?;
-        let body: Body = serde_json::from_slice(&answer.body).map_err(|error| {
-            // Position and expectation only: the error's own text could quote the content.
-            let what = format!(
-                "not a message list (line {}, column {})",
-                error.line(),
-                error.column()
-            );
-            Error::Unreadable {
-                call: Call::List,
-                what,
-            }
-        })?;
-        let now = self.clock.now();
-        let read = |raw: Value| wire::listed(self.number(), &raw, None, Source::Poll, now);
-        let cursor = body.paging["cursors"]["after"].as_str();
-        let page = Page {
-            items: body.data.into_iter().map(read).collect(),
-            after: cursor.filter(|after| !after.is_empty()).map(str::to_owned),
-        };
+        let page = Page::read(self.number(), &answer.body, self.clock.now())?;
         Ok((page, answer.headers))
     }
 
@@ -242,11 +255,11 @@ impl Client {
             ..ListQuery::default()
         };
         let (_, headers) = self.read_page(&query).await?;
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok();
+        let told = Told::read(&headers);
         Ok(Health {
             took: begun.elapsed(),
-            rate_limit: number("x-ratelimit-limit"),
-            rate_remaining: number("x-ratelimit-remaining"),
+            rate_limit: told.limit,
+            rate_remaining: told.remaining,
         })
     }
 }

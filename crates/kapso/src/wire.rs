@@ -7,17 +7,20 @@ mod content;
 mod kapso;
 mod lenient;
 mod message;
+pub(crate) mod receipt;
+pub(crate) mod unread;
 
 use std::time::Duration;
 
 use model::{
     Arrival, Identity, IgnoreReason, Ignored, Inbound, MessageId, NumberId, Source, Timestamp,
 };
-use serde::Deserialize as _;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
 pub use kapso::Conversation;
+pub(crate) use kapso::Profile;
 use message::Message;
 
 /// How far in the future a message's time may lie; beyond that a clock is wrong, and it is dated by its receipt.
@@ -25,6 +28,10 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// The start of the year 2100. What is later when read as seconds was meant as milliseconds.
 const FIRST_MILLIS: i64 = 4_102_444_800;
+
+/// The largest message object that is read, in bytes. Ten times what a full text, an order or 250 contacts need; the
+/// memory that hostile JSON takes while it is read is some forty times its size.
+const MOST: usize = 1024 * 1024;
 
 /// What marks an id that is ours, because the message came without one.
 const OWN_ID: &str = "sha256:";
@@ -62,6 +69,8 @@ pub struct Sent {
     pub text: Option<String>,
     /// How far it got: `pending`, `sent`, `delivered`, `read` or `failed`.
     pub status: Option<String>,
+    /// Whether a person of the business typed it on the phone (`business_app`, kapso.md 4.7).
+    pub by_hand: bool,
 }
 
 /// Reads one message object of business number `number`.
@@ -75,20 +84,29 @@ pub fn arrival(
     source: Source,
     now: Timestamp,
 ) -> Arrival {
-    listed(number, raw, context, source, now).arrival
+    let raw = to_raw_value(raw).expect("a JSON value can be written");
+    listed(number, &raw, context, source, now).arrival
 }
 
 /// As [`arrival`], with what an outbound item tells.
 pub(crate) fn listed(
     number: &NumberId,
-    raw: &Value,
+    raw: &RawValue,
     context: Option<&Conversation>,
     source: Source,
     now: Timestamp,
 ) -> Listed {
-    let message = match Message::deserialize(raw) {
-        Ok(message) if raw.is_object() => message,
-        Ok(_) | Err(_) => Message::default(),
+    let message = match raw.get().len() {
+        ..=MOST => Message::read(raw).ok_or("not a message object"),
+        _ => Err("larger than a message can be"),
+    };
+    let message = match message {
+        Ok(message) => message,
+        Err(what) => {
+            let arrival = malformed(number, raw, what);
+            let (at, sent) = (now, None);
+            return Listed { arrival, at, sent };
+        }
     };
     let at = sent_at(message.timestamp, now);
     let id = message
@@ -102,30 +120,38 @@ pub(crate) fn listed(
         to: message.recipients(),
         text: message.words(),
         status: message.kapso.status.clone(),
+        by_hand: message.is_of_phone(),
     });
-    let arrival = match inbound(number, &id, at, raw, &message, context, source) {
+    let arrival = match inbound(number, &id, at, &message, context, source) {
         Ok(inbound) => Arrival::Message(Box::new(inbound)),
-        Err(reason) => Arrival::Ignored(Ignored {
-            number: number.clone(),
-            id,
-            reason,
-        }),
+        Err(reason) => ignored(number, id, reason),
     };
     Listed { arrival, at, sent }
+}
+
+/// Something that is recorded because it cannot be read, under an id made of its content.
+pub(crate) fn malformed(number: &NumberId, raw: &RawValue, what: &str) -> Arrival {
+    let reason = IgnoreReason::Malformed(what.to_owned());
+    ignored(number, hashed(raw.get()), reason)
+}
+
+/// An arrival that goes no further.
+pub(crate) fn ignored(number: &NumberId, id: MessageId, reason: IgnoreReason) -> Arrival {
+    Arrival::Ignored(Ignored {
+        number: number.clone(),
+        id,
+        reason,
+    })
 }
 
 fn inbound(
     number: &NumberId,
     id: &MessageId,
     sent_at: Timestamp,
-    raw: &Value,
     message: &Message,
     context: Option<&Conversation>,
     source: Source,
 ) -> Result<Inbound, IgnoreReason> {
-    if !raw.is_object() {
-        return Err(IgnoreReason::Malformed("not an object".to_owned()));
-    }
     if message.is_outbound() {
         return Err(IgnoreReason::Outbound);
     }
@@ -162,13 +188,19 @@ fn sent_at(number: Option<i64>, now: Timestamp) -> Timestamp {
 }
 
 /// An id made of the content, equal for every showing of the same message.
-fn own_id(raw: &Value) -> MessageId {
-    let mut stable = raw.clone();
+fn own_id(raw: &RawValue) -> MessageId {
+    let Ok(mut stable) = serde_json::from_str::<Value>(raw.get()) else {
+        return hashed(raw.get());
+    };
     if let Some(Value::Object(kapso)) = stable.get_mut("kapso") {
         kapso.retain(|key, _| !CHANGING.contains(&key.as_str()));
     }
     stable.sort_all_objects();
-    let digest = hex::encode(Sha256::digest(stable.to_string()));
+    hashed(&stable.to_string())
+}
+
+fn hashed(content: &str) -> MessageId {
+    let digest = hex::encode(Sha256::digest(content));
     MessageId::new(&format!("{OWN_ID}{digest}")).expect("a prefix and hex digits are a valid id")
 }
 

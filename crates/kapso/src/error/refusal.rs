@@ -115,6 +115,24 @@ impl Refusal {
         &self.body
     }
 
+    /// How long Kapso takes nothing more under this key, whatever it is: its own limit per minute, not one of
+    /// WhatsApp's, which have codes.
+    pub(crate) fn closes_for(&self) -> Option<Duration> {
+        let of_kapso = self.status == 429 && self.code().and_then(Code::number).is_none();
+        of_kapso.then(|| self.wait.unwrap_or(MINUTE))
+    }
+
+    /// The wait before repetition number `repeat`, counted from 1, where it is not the caller's own choice.
+    pub(super) fn wait_before(&self, repeat: u32) -> Option<Duration> {
+        let Class::RetryAfter(wait) = self.class() else {
+            return None;
+        };
+        match self.code().and_then(Code::number) {
+            Some(code::PAIR_LIMIT) => Some(wait.max(code::pair_wait(repeat))),
+            Some(_) | None => Some(wait),
+        }
+    }
+
     /// What the caller may do now: by the code, else by the status.
     pub(super) fn class(&self) -> Class {
         let by_code = match &self.code {

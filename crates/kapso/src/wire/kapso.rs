@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::lenient;
+use super::receipt::Status;
 
 /// The `kapso` object of a message (kapso.md 3.3).
 #[derive(Debug, Default, Deserialize)]
@@ -40,6 +41,9 @@ pub(super) struct Extension {
     #[serde(deserialize_with = "lenient::text")]
     pub(super) flow_name: Option<String>,
     pub(super) flow_response: Option<Value>,
+    /// What WhatsApp told about an outbound message, in the order of time.
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) statuses: Vec<Status>,
 }
 
 /// The stored file.
@@ -92,6 +96,39 @@ pub struct Conversation {
     pub(super) contact_name: Option<String>,
     #[serde(deserialize_with = "lenient::object")]
     pub(super) kapso: ConversationExtension,
+}
+
+/// A person in Meta's `contacts[]`, which stands beside the messages there (kapso.md 4.4, 6.1).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Profile {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) wa_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) user_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    parent_user_id: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
+    profile: ProfileName,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ProfileName {
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+}
+
+impl From<Profile> for Conversation {
+    fn from(person: Profile) -> Self {
+        Self {
+            phone_number: person.wa_id,
+            business_scoped_user_id: person.user_id,
+            parent_business_scoped_user_id: person.parent_user_id,
+            contact_name: person.profile.name,
+            kapso: ConversationExtension::default(),
+        }
+    }
 }
 
 /// The `kapso` object of a conversation.

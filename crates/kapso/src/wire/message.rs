@@ -2,12 +2,13 @@
 
 use model::{Identity, MessageId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::content::{
     Button, ContactCard, File, Interactive, Order, Place, Reaction, System, Text, Unsupported,
 };
 use super::kapso::{Conversation, Extension};
-use super::lenient;
+use super::{lenient, unread};
 
 /// A message as served: Meta's object without what Kapso dropped, and Kapso's own beside it.
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +83,24 @@ struct Context {
 }
 
 impl Message {
+    /// Reads a message; none when `raw` is no object or cannot be read at all.
+    pub(super) fn read(raw: &RawValue) -> Option<Self> {
+        let read = serde_json::from_str(raw.get()).ok();
+        read.filter(|_| unread::is_object(raw))
+    }
+
+    /// Whether Kapso says that it came in.
+    pub(super) fn says_inbound(&self) -> bool {
+        let direction = self.kapso.direction.as_deref();
+        direction.is_some_and(|it| it.eq_ignore_ascii_case("inbound"))
+    }
+
+    /// Whether it passed through the phone. That means that a person of the business typed it, if it went out; of
+    /// what came in it means nothing (kapso.md 4.7).
+    pub(super) fn is_of_phone(&self) -> bool {
+        self.kapso.origin.as_deref() == Some("business_app")
+    }
+
     /// Whether it went out from the business number. Where Kapso does not say, a recipient without a sender shows it.
     pub(super) fn is_outbound(&self) -> bool {
         match &self.kapso.direction {
@@ -112,7 +131,7 @@ impl Message {
 
     /// Who wrote: the number if any field knows it, else the user id (kapso.md 6.2).
     pub(super) fn sender(&self, context: Option<&Conversation>) -> Option<Identity> {
-        let names = identities([
+        best([
             self.from.as_ref(),
             context.and_then(|chat| chat.phone_number.as_ref()),
             self.kapso.phone_number.as_ref(),
@@ -120,9 +139,22 @@ impl Message {
             context.and_then(|chat| chat.business_scoped_user_id.as_ref()),
             self.from_parent_user_id.as_ref(),
             context.and_then(|chat| chat.parent_business_scoped_user_id.as_ref()),
+        ])
+    }
+
+    /// Who an outbound message went to: the number if any field knows it, else the user id. Where that is a whole
+    /// group, no person is the recipient.
+    pub(super) fn recipient(&self, context: Option<&Conversation>) -> Option<Identity> {
+        let person = best([
+            self.to.as_ref(),
+            self.kapso.phone_number.as_ref(),
+            context.and_then(|chat| chat.phone_number.as_ref()),
+            self.to_user_id.as_ref(),
+            context.and_then(|chat| chat.business_scoped_user_id.as_ref()),
+            self.to_parent_user_id.as_ref(),
+            context.and_then(|chat| chat.parent_business_scoped_user_id.as_ref()),
         ]);
-        let phone = |name: &&Identity| matches!(name, Identity::Phone(_));
-        names.iter().find(phone).or(names.first()).cloned()
+        person.filter(|_| !self.is_group())
     }
 
     /// Under which names the recipient of an outbound message is known.
@@ -157,6 +189,13 @@ impl Message {
             None => body,
         }
     }
+}
+
+/// The first number among the readable ones of `texts`, else the first user id.
+pub(super) fn best<const N: usize>(texts: [Option<&String>; N]) -> Option<Identity> {
+    let names = identities(texts);
+    let phone = |name: &&Identity| matches!(name, Identity::Phone(_));
+    names.iter().find(phone).or(names.first()).cloned()
 }
 
 fn identities<const N: usize>(texts: [Option<&String>; N]) -> Vec<Identity> {

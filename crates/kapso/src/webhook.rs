@@ -1,0 +1,283 @@
+//! What Kapso pushes (kapso.md 4): is it genuine, and what does it bring?
+//!
+//! Pure: no I/O, no waiting, no clock but the one passed in. [`Keys::verify`] says whether a body may be believed, and
+//! [`read`] what is in it. Neither fails on hostile input nor panics. Memory goes with the body's size: messages are
+//! read one at a time, none that is larger than 1 MiB, and at most [`MOST`] of them; what is larger is recorded as
+//! malformed, what is more is counted.
+//!
+//! Four shapes are understood: Kapso's version 2, single and in batches, Meta's own envelope, and Kapso's version 1,
+//! of which nothing is taken.
+
+mod challenge;
+mod element;
+mod meta;
+mod signature;
+
+use std::fmt;
+
+use model::{Arrival, IgnoreReason, NumberId, Receipt, Timestamp};
+use serde_json::value::RawValue;
+
+pub use challenge::challenge;
+pub use signature::{Keys, Signatures, Trust, WrongSignature};
+
+use crate::wire::receipt::Step;
+use crate::wire::unread::{elements, is_list, is_object, pick, text};
+use crate::wire::{self, ignored};
+
+/// The most arrivals and receipts that are taken from one body: ten times what Meta puts into one. Beyond it nothing
+/// is read; [`Pushed::left_out`] counts it, and the message list has it.
+pub const MOST: usize = 10_000;
+
+/// The longest event name that is kept, in characters.
+const LONGEST_EVENT: usize = 64;
+
+/// What a pushed body brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pushed {
+    /// What kind of body it was.
+    pub kind: Kind,
+    /// What came in, in the order in which it stood there; also what is only recorded.
+    pub arrivals: Vec<Arrival>,
+    /// What became of messages that went out from our number.
+    pub receipts: Vec<Receipt>,
+    /// Receipts that were left out because the message went out from another business number.
+    pub elsewhere: usize,
+    /// Elements that were left out because there were more than [`MOST`]: read the list.
+    pub left_out: usize,
+}
+
+/// What kind of body was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// One event of Kapso's version 2.
+    Single,
+    /// Several messages of Kapso's version 2 (buffering is on).
+    Batch,
+    /// Meta's envelope.
+    Meta,
+    /// Kapso's version 1: nothing is taken. The operator has to set the webhook's payload version to v2.
+    V1,
+    /// An event that is of no use to the bridge, or unknown: its name, in safe characters, at most 64 of them.
+    Other(String),
+    /// No body that Kapso or Meta would send: what is wrong with it, without its content.
+    Malformed(&'static str),
+}
+
+impl Kind {
+    /// The kind's name in metrics: one of six.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Batch => "batch",
+            Self::Meta => "meta",
+            Self::V1 => "v1",
+            Self::Other(_) => "other",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single | Self::Batch | Self::Meta | Self::V1 => f.write_str(self.name()),
+            Self::Other(event) => write!(f, "other ({event})"),
+            Self::Malformed(what) => write!(f, "malformed ({what})"),
+        }
+    }
+}
+
+/// Reads what was pushed for business number `number`.
+///
+/// `event` is the header `X-Webhook-Event`, which counts more than anything in the body (kapso.md 4.2). `now` dates
+/// what carries no believable time. A message for another business number is an ignored arrival under that number.
+pub fn read(number: &NumberId, event: Option<&str>, body: &[u8], now: Timestamp) -> Pushed {
+    let mut reading = Reading {
+        number,
+        now,
+        pushed: Pushed {
+            kind: Kind::Malformed(""),
+            arrivals: Vec::new(),
+            receipts: Vec::new(),
+            elsewhere: 0,
+            left_out: 0,
+        },
+    };
+    reading.pushed.kind = match serde_json::from_slice(body) {
+        Ok(json) => reading.body(event, json),
+        Err(_) => Kind::Malformed("not JSON"),
+    };
+    reading.pushed
+}
+
+/// What happened, by its name or else by the shape of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Event {
+    Received,
+    /// Something that went out got so far.
+    Outbound(Step),
+    Other(String),
+}
+
+impl Event {
+    fn named(name: &str) -> Self {
+        let name = name.trim().to_ascii_lowercase();
+        match name.strip_prefix("whatsapp.message.") {
+            Some("received") => Self::Received,
+            Some("sent") => Self::Outbound(Step::Sent),
+            Some("delivered") => Self::Outbound(Step::Delivered),
+            Some("read") => Self::Outbound(Step::Read),
+            Some("failed") => Self::Outbound(Step::Failed),
+            Some(_) | None => Self::Other(safe(&name)),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Received => "whatsapp.message.received",
+            Self::Outbound(Step::Sent) => "whatsapp.message.sent",
+            Self::Outbound(Step::Delivered) => "whatsapp.message.delivered",
+            Self::Outbound(Step::Read) => "whatsapp.message.read",
+            Self::Outbound(Step::Failed) => "whatsapp.message.failed",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// A name in the characters that event names have.
+fn safe(name: &str) -> String {
+    let known = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    name.chars().filter(known).take(LONGEST_EVENT).collect()
+}
+
+/// The business number that something is about, by the first of `ids` that says anything: another one than `ours`,
+/// or none. What names no number came on our own webhook.
+///
+/// # Errors
+/// What is wrong with an id that is none.
+fn other_number<const N: usize>(
+    ours: &NumberId,
+    ids: [Option<&RawValue>; N],
+) -> Result<Option<NumberId>, &'static str> {
+    let Some(id) = ids.into_iter().flatten().find_map(text) else {
+        return Ok(None);
+    };
+    match NumberId::new(&id) {
+        Ok(id) => Ok((id != *ours).then_some(id)),
+        Err(_) => Err("a phone_number_id that is none"),
+    }
+}
+
+/// A body that is being read.
+struct Reading<'n> {
+    number: &'n NumberId,
+    now: Timestamp,
+    pushed: Pushed,
+}
+
+impl Reading<'_> {
+    fn body(&mut self, header: Option<&str>, body: &RawValue) -> Kind {
+        if !is_object(body) {
+            return Kind::Malformed("not an object");
+        }
+        let names = ["entry", "data", "batch", "message", "event", "type"];
+        let [entry, data, batch, message, event, kind] = pick(body, names);
+        let list = data.filter(|data| is_list(data));
+        if let Some(entries) = entry.filter(|_| message.is_none() && list.is_none()) {
+            return self.envelope(entries);
+        }
+        let kind = kind.and_then(text).filter(|kind| {
+            // A message has a type too, which is no event.
+            list.is_some() || message.is_none() || kind.trim_start().starts_with("whatsapp.")
+        });
+        let header = header.filter(|name| !name.trim().is_empty());
+        let event = header
+            .map(str::to_owned)
+            .or_else(|| event.and_then(text))
+            .or(kind)
+            .map(|name| Event::named(&name));
+        match list {
+            Some(list) => self.batch(event.as_ref(), list),
+            None if batch.is_some_and(|batch| batch.get() == "true") => {
+                Kind::Malformed("a batch without its list")
+            }
+            None => self.single(event, body),
+        }
+    }
+
+    fn single(&mut self, event: Option<Event>, body: &RawValue) -> Kind {
+        if element::is_v1(body) {
+            return Kind::V1;
+        }
+        let event = match (event, element::shape(body)) {
+            (Some(Event::Other(name)), _) => return Kind::Other(name),
+            (Some(event), Some(_)) | (None, Some(event)) => event,
+            (Some(_), None) => return Kind::Malformed("no message in it"),
+            (None, None) => return Kind::Malformed("no known shape"),
+        };
+        match self.element(&event, body) {
+            Taken::Yes => Kind::Single,
+            Taken::Nothing => Kind::Other(event.name().to_owned()),
+        }
+    }
+
+    fn batch(&mut self, event: Option<&Event>, list: &RawValue) -> Kind {
+        if let Some(Event::Other(name)) = event {
+            return Kind::Other(name.clone());
+        }
+        let list = elements(list, MOST);
+        self.pushed.left_out += list.beyond;
+        let mut old = 0;
+        for element in list.taken.iter().copied() {
+            if element::is_v1(element) {
+                old += 1;
+            } else {
+                let event = event.cloned().or_else(|| element::shape(element));
+                self.element(&event.unwrap_or(Event::Received), element);
+            }
+        }
+        if old > 0 { Kind::V1 } else { Kind::Batch }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let room = self.pushed.arrivals.len() + self.pushed.receipts.len() < MOST;
+        self.pushed.left_out += usize::from(!room);
+        room
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        if self.has_room() {
+            self.pushed.arrivals.push(arrival);
+        }
+    }
+
+    fn malformed(&mut self, raw: &RawValue, what: &str) {
+        self.arrived(wire::malformed(self.number, raw, what));
+    }
+
+    /// Records a message that is not ours to answer, whatever it is, under `number` and for `reason`.
+    fn set_aside(&mut self, number: &NumberId, read: &Arrival, reason: IgnoreReason) {
+        self.arrived(ignored(number, read.id().clone(), reason));
+    }
+
+    /// Takes a receipt that could be read, or records why it could not.
+    fn receipt(&mut self, raw: &RawValue, receipt: Result<Option<Receipt>, &'static str>) -> Taken {
+        match receipt {
+            Ok(Some(receipt)) => {
+                if self.has_room() {
+                    self.pushed.receipts.push(receipt);
+                }
+            }
+            Ok(None) => return Taken::Nothing,
+            Err(what) => self.malformed(raw, what),
+        }
+        Taken::Yes
+    }
+}
+
+/// Whether anything was taken from an element, if only a record of what is wrong with it.
+enum Taken {
+    Yes,
+    Nothing,
+}
