@@ -38,6 +38,12 @@ chaos *ARGUMENTS:
     cargo build --package kapso-whatsapp-poller --features crash-points --locked
     "${CARGO_TARGET_DIR:-target}/debug/chaos" {{ ARGUMENTS }}
 
-# Speed and size of the release build, as a table and as JSON.
+# Speed and size of the release build, as a table and as JSON; all, or `just bench FIGURE…` by parts of names.
 bench *ARGUMENTS:
     cargo bench --package acceptance --locked -- {{ ARGUMENTS }}
+
+# Fuzzes webhook, list_page, signature, frame or transcript; needs cargo-fuzz and a nightly compiler.
+fuzz TARGET SECONDS="600":
+    cargo +nightly run --quiet --manifest-path fuzz/Cargo.toml --locked --example seeds
+    cargo +nightly fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }} -max_len=65536 -rss_limit_mb=512 \
+        -timeout=5 -dict=fuzz/dictionaries/{{ TARGET }}.dict -print_final_stats=1

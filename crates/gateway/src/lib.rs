@@ -14,6 +14,8 @@ mod counters;
 mod device;
 mod dialler;
 mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod handshake;
 mod hello;

@@ -169,11 +169,11 @@ impl From<&Entry> for Name {
 }
 
 impl Entry {
-    /// Reads one line.
+    /// Reads one line, without its end.
     ///
     /// # Errors
     /// When it is no JSON object with `type` and `id`, or a message without a role.
-    pub(super) fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
         let line: Line<'_> = serde_json::from_slice(line)?;
         let kind = match (&*line.kind, line.message) {
             ("message", Some(message)) => message_kind(&serde_json::from_str(message.get())?),
