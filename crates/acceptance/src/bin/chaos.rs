@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// Worlds at a time
-    #[arg(long, value_name = "NUMBER", default_value_t = 24)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 32)]
     worlds: usize,
     /// The poller's log level
     #[arg(long, value_name = "LEVEL", default_value = "info")]

@@ -13,9 +13,6 @@ use super::blueprint::{Blueprint, Ground};
 use super::table::Tally;
 use super::world::World;
 
-/// Steps that are tried at once; a run without a crash ends the search after the wave that it is in.
-const WAVE: u32 = 12;
-
 /// More steps than a run of so few messages can have: then the daemon never ends without a crash.
 const MOST: u32 = 1_000;
 
@@ -31,18 +28,24 @@ struct Run {
 /// Kills at every step.
 pub async fn every_step(blueprint: &Blueprint, worlds: &Semaphore) -> Tally {
     let mut sum = Tally::default();
-    let mut first = 1;
+    // A quick run shares the steps out among the ways, and has them all in one wave.
+    let (stride, offset, wave) = blueprint
+        .size
+        .pick((3, blueprint.way as u32, 16), (1, 0, 12));
+    let mut first = 1 + offset;
     while first < MOST {
-        let wave = (first..first + WAVE).map(|step| one_step(blueprint, step, worlds));
+        let steps = (first..).step_by(stride).take(wave);
+        let runs = steps.map(|step| one_step(blueprint, step, worlds));
         let mut ended = false;
-        for run in join_all(wave).await {
+        // A run without a crash ends the search, after the wave that it is in.
+        for run in join_all(runs).await {
             ended |= !run.crashed;
             sum.add(run.tally);
         }
         if ended {
             return sum;
         }
-        first += WAVE;
+        first += (stride * wave) as u32;
     }
     sum.failures
         .push(format!("it still crashes at step {first}"));

@@ -36,7 +36,7 @@ const START: Duration = Duration::from_secs(30);
 const AFTERMATH: Duration = Duration::from_millis(1500);
 
 /// Between two looks at whether something has come.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One complete set-up. Fields end in this order: the daemon before what it talks to.
 pub struct World {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use model::NumberId;
 use sandbox::kapso::{
-    Buffering, DeliveryFault, Envelope, KapsoStandIn, ListFault, Signature, StandInOptions,
-    WebhookTarget, WebhookTiming,
+    Buffering, DeliveryFault, Envelope, KapsoStandIn, Signature, StandInOptions, WebhookTarget,
+    WebhookTiming,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,8 @@ pub(super) static ALL: [Scenario; 8] = [
                 size: 5,
             });
         },
+        // What was lost for good comes from the list, and later than what was pushed after it.
+        order: Order::Asked,
         ..Ground::default()
     })
     .only(&Way::PUSHED),
@@ -113,9 +115,6 @@ async fn duplicates(world: &mut World) -> anyhow::Result<()> {
             .kapso
             .faults()
             .next_deliveries(1, DeliveryFault::Twice);
-        if world.dice.bool() {
-            world.kapso.faults().next_lists(1, ListFault::RepeatedPage);
-        }
         world.write_some(1);
         let last = world
             .letters()
