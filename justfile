@@ -32,6 +32,12 @@ e2e *ARGUMENTS:
     cargo build --workspace --bins --locked
     "${CARGO_TARGET_DIR:-target}/debug/e2e" {{ ARGUMENTS }}
 
+# Kills and misleads the daemon between the stand-ins: `just chaos [--quick] [--only NAME] [--way WAY] [--seed NUMBER]`.
+chaos *ARGUMENTS:
+    cargo build --package acceptance --bin chaos --locked
+    cargo build --package kapso-whatsapp-poller --features crash-points --locked
+    "${CARGO_TARGET_DIR:-target}/debug/chaos" {{ ARGUMENTS }}
+
 # Speed and size of the release build, as a table and as JSON; all, or `just bench FIGURE…` by parts of names.
 bench *ARGUMENTS:
     cargo bench --package acceptance --locked -- {{ ARGUMENTS }}

@@ -1,6 +1,8 @@
 //! Our daemon as a child process: the built binary, configured by environment alone.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -27,8 +29,12 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Settings {
     /// The binary.
     pub program: PathBuf,
-    /// Where its journal and its log lie.
+    /// A program that becomes the daemon, with its arguments up to the daemon's; mostly nothing.
+    pub wrapper: Vec<OsString>,
+    /// Where its journal lies.
     pub folder: PathBuf,
+    /// Where its output goes.
+    pub log: PathBuf,
     /// Kapso's address.
     pub kapso: String,
     /// The gateway's address.
@@ -39,6 +45,15 @@ pub struct Settings {
     pub sessions_json: PathBuf,
     /// Who may speak.
     pub customers: Vec<String>,
+    /// Further variables; they win over those that follow from the rest.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Settings {
+    /// The folder of its journal.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("bridge")
+    }
 }
 
 /// The daemon, running or not.
@@ -59,7 +74,21 @@ impl Poller {
 
     /// Where its output goes.
     pub fn log(&self) -> PathBuf {
-        self.settings.folder.join("poller.log")
+        self.settings.log.clone()
+    }
+
+    /// The number of its process.
+    ///
+    /// # Errors
+    /// When it was not started.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        let running = self.running.as_ref();
+        Ok(running.context("the poller is not running")?.pid())
+    }
+
+    /// How it is set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Starts it.
@@ -67,8 +96,17 @@ impl Poller {
     /// # Errors
     /// When the binary cannot be started.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        let group = Group::start("poller", self.command(), &self.log())?;
-        self.running = Some(group);
+        self.start_with(&[])
+    }
+
+    /// Starts it with further variables, for this once.
+    ///
+    /// # Errors
+    /// When the binary cannot be started.
+    pub fn start_with(&mut self, variables: &[(&str, String)]) -> anyhow::Result<()> {
+        let mut command = self.command();
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        self.running = Some(Group::start("poller", command, &self.log())?);
         Ok(())
     }
 
@@ -99,6 +137,25 @@ impl Poller {
         self.take()?.terminate(DRAIN).await
     }
 
+    /// Forgets one that has ended by itself.
+    pub fn let_go(&mut self) {
+        self.running = None;
+    }
+
+    /// Waits until it ends by itself, and says how.
+    ///
+    /// # Errors
+    /// When it was not running, or goes on.
+    pub async fn ended(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let running = self.running.as_mut();
+        let status = running
+            .context("the poller is not running")?
+            .ended(within)
+            .await?;
+        self.running = None;
+        Ok(status)
+    }
+
     fn take(&mut self) -> anyhow::Result<Group> {
         self.running.take().context("the poller is not running")
     }
@@ -107,22 +164,28 @@ impl Poller {
     fn command(&self) -> Command {
         let Settings {
             program,
+            wrapper,
             folder,
+            log: _,
             kapso,
             gateway,
             relay,
             sessions_json,
             customers,
+            variables,
         } = &self.settings;
-        let mut command = Command::new(program);
+        let own = [program.clone().into_os_string()];
+        let mut words = wrapper.iter().chain(&own);
+        let mut command = Command::new(words.next().unwrap_or(&own[0]));
         command
+            .args(words)
             .env_clear()
             .current_dir(folder)
             .env("HOME", home(folder))
             .env("KAPSO_API_KEY", API_KEY)
             .env("KAPSO_PHONE_NUMBER_ID", NUMBER)
             .env("KAPSO_BASE_URL", kapso)
-            .env("KAPSO_STATE_DIR", folder.join("bridge"))
+            .env("KAPSO_STATE_DIR", self.settings.state())
             .env("KAPSO_POLL_INTERVAL", "5")
             .env("KAPSO_ALLOWED_NUMBERS", customers.join(","))
             .env("OPENCLAW_TOKEN", TOKEN)
@@ -130,7 +193,8 @@ impl Poller {
             .env("GATEWAY_RELAY", relay.name())
             .env("GATEWAY_ERROR_MESSAGE", ERROR_MESSAGE)
             .env("OPENCLAW_SESSIONS_JSON", sessions_json)
-            .env("RUST_LOG", "info");
+            .env("RUST_LOG", "info")
+            .envs(variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -68,6 +68,21 @@ impl Group {
     /// Where its output goes.
     pub fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// The number of its leader.
+    pub fn pid(&self) -> u32 {
+        self.id.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits until the leader ends by itself, and says how.
+    ///
+    /// # Errors
+    /// When it goes on for longer.
+    pub async fn ended(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let ended = timeout(within, self.leader.wait()).await;
+        let name = self.name;
+        Ok(ended.map_err(|_elapsed| anyhow!("the {name} still runs after {within:?}"))??)
     }
 
     /// Sends a signal to every process of the group.

@@ -118,7 +118,8 @@ pub fn table(outcomes: &[Outcome], took: Duration) {
     ));
 }
 
+/// Prints a line.
 #[expect(clippy::print_stdout, reason = "the report is what the program is for")]
-fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     println!("{text}");
 }

@@ -79,12 +79,15 @@ impl World {
             .context("the proxy cannot be started")?;
         let poller = Poller::new(Settings {
             program: blueprint.program.clone(),
+            wrapper: Vec::new(),
             folder: folder.clone(),
+            log: folder.join("poller.log"),
             kapso: kapso.base_url(),
             gateway: format!("ws://{}", proxy.address()),
             relay: blueprint.pairing.relay,
             sessions_json: gateway.sessions_json(),
             customers: (0..CUSTOMERS).map(customer).collect(),
+            variables: Vec::new(),
         });
         let mut world = Self {
             poller,
@@ -173,7 +176,8 @@ async fn kapso(stop: CancellationToken) -> anyhow::Result<KapsoStandIn> {
         .context("the Kapso stand-in cannot be started")
 }
 
-fn empty(folder: &Path) -> anyhow::Result<()> {
+/// Makes a folder anew.
+pub(crate) fn empty(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)
             .with_context(|| format!("{} cannot be emptied", folder.display()))?;

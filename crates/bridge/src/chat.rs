@@ -2,8 +2,10 @@
 //!
 //! Everything it needs to go on after a crash is in the store; it may be stopped at any await.
 
+use std::time::Duration;
+
 use model::{ChatKey, Clock, Inbound, Outgoing, OutgoingBody, Reply, Timestamp, Turn};
-use store::{Settled, Store, StoreError, StoredMessage, StoredTurn, TurnId, TurnState};
+use store::{Settled, Store, StoreError, StoredMessage, Stumbled, TurnId};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -11,8 +13,43 @@ use crate::guard::{Admitted, Policy, Rates, Verdict};
 use crate::lanes::{Lanes, Stage, Step};
 use crate::outbound::Outbound;
 use crate::relay;
-use crate::turn::{Asking, Heard, Turns};
+use crate::turn::{Asking, Begun, Heard, Turns, Waited};
 use crate::typing::Typing;
+
+/// When a message is not fresh any more. Ages count from when it was sent, or released from quarantine.
+#[derive(Debug, Clone)]
+pub struct Staleness {
+    /// Older messages of one sender are handed over together, with their times.
+    pub backlog_after: Duration,
+    /// Still older ones are recorded and reported instead of answered.
+    pub max_age: Duration,
+}
+
+impl Default for Staleness {
+    fn default() -> Self {
+        Self {
+            backlog_after: Duration::from_secs(15 * 60),
+            max_age: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+impl Staleness {
+    fn age(&self, message: &StoredMessage, now: Timestamp) -> Duration {
+        let sent_at = message.inbound.sent_at;
+        now.since(
+            message
+                .released_at
+                .map_or(sent_at, |released| released.max(sent_at)),
+        )
+    }
+}
+
+/// The most messages that one turn hands over; the next ones are the next turn.
+const BACKLOG_MOST: u32 = 50;
+
+/// The reason on what broke the bridge.
+const STUMBLED: &str = "broke the bridge twice";
 
 /// What a chat's owner works with.
 #[derive(Debug)]
@@ -24,6 +61,7 @@ pub(crate) struct Chats {
     pub(crate) outbound: Lanes<Outbound>,
     pub(crate) typing: Typing,
     pub(crate) clock: Clock,
+    pub(crate) staleness: Staleness,
     pub(crate) deny_message: String,
     pub(crate) error_message: String,
     pub(crate) stop: CancellationToken,
@@ -32,7 +70,7 @@ pub(crate) struct Chats {
 impl Stage for Chats {
     async fn step(&self, chat: &ChatKey) -> Result<Step, StoreError> {
         if let Some(open) = self.store.open_turn(chat).await? {
-            self.converse(open).await?;
+            self.converse(Begun::earlier(open)).await?;
             return Ok(Step::Again);
         }
         if self.stop.is_cancelled() {
@@ -41,41 +79,82 @@ impl Stage for Chats {
         let Some(next) = self.store.received(chat, 1).await?.into_iter().next() else {
             return Ok(Step::Idle);
         };
-        match self.policy.judge(&next.inbound, &next.inbound) {
-            Verdict::Admitted(admitted) => self.admit(&next, &admitted).await?,
+        match self.policy.judge(&next.inbound, &next) {
+            Verdict::Admitted(admitted) => return self.admit(admitted).await,
             Verdict::Refused => self.refuse(&next).await?,
             Verdict::NoQuestion(reason) => self.store.ignore(next.id, reason).await?,
         }
         Ok(Step::Again)
     }
+
+    async fn stumbled(&self, chat: &ChatKey) -> Result<(), StoreError> {
+        match self.store.stumbled(chat, STUMBLED).await? {
+            Stumbled::SetAside => {
+                error!(%chat, "set aside what broke the bridge twice: see `dead list`")
+            }
+            Stumbled::Again | Stumbled::Nothing => {}
+        }
+        Ok(())
+    }
 }
 
 impl Chats {
-    async fn admit(
-        &self,
-        message: &StoredMessage,
-        admitted: &Admitted<&Inbound>,
-    ) -> Result<(), StoreError> {
-        while let Err(wait) = self.rates.take(&message.inbound.chat(), self.clock.now()) {
-            debug!(wamid = %message.inbound.id, wait_s = wait.as_secs(), "over the rate, waiting");
-            if self
-                .stop
-                .run_until_cancelled(tokio::time::sleep(wait))
-                .await
-                .is_none()
-            {
-                return Ok(());
-            }
+    /// What becomes of a message that may go to the agent: a turn, alone or with what waits behind it.
+    async fn admit(&self, first: Admitted<&StoredMessage>) -> Result<Step, StoreError> {
+        let message = *first.message();
+        let (chat, now) = (message.inbound.chat(), self.clock.now());
+        let age = self.staleness.age(message, now);
+        if age > self.staleness.max_age {
+            warn!(wamid = %message.inbound.id, age_s = age.as_secs(), "too old to be answered: recorded as expired");
+            self.store.expire(message.id, "too_old").await?;
+            return Ok(Step::Again);
         }
-        let turn = match self.turns.of(admitted) {
+        if let Err(wait) = self.rates.take(&chat, now) {
+            debug!(wamid = %message.inbound.id, wait_s = wait.as_secs(), "over the rate, waiting");
+            return Ok(Step::After(wait));
+        }
+        if age <= self.staleness.backlog_after {
+            return self.ask(&first, &[], Waited::No).await;
+        }
+        let waiting = self.store.received(&chat, BACKLOG_MOST).await?;
+        let rest: Vec<_> = waiting
+            .iter()
+            .skip_while(|other| other.id == message.id)
+            .map_while(
+                |message| match self.policy.judge(&message.inbound, message) {
+                    Verdict::Admitted(admitted) => Some(admitted),
+                    Verdict::Refused | Verdict::NoQuestion(_) => None,
+                },
+            )
+            .take_while(|admitted| {
+                self.staleness.age(admitted.message(), now) <= self.staleness.max_age
+            })
+            .collect();
+        self.ask(&first, &rest, Waited::Long).await
+    }
+
+    /// Writes a turn down and sees it through.
+    async fn ask(
+        &self,
+        first: &Admitted<&StoredMessage>,
+        rest: &[Admitted<&StoredMessage>],
+        waited: Waited,
+    ) -> Result<Step, StoreError> {
+        let all = std::iter::once(first).chain(rest);
+        let ids: Vec<i64> = all.map(|admitted| admitted.message().id).collect();
+        let turn = match self.turns.of(first, rest, waited) {
             Ok(turn) => turn,
             Err(invalid) => {
-                error!(wamid = %message.inbound.id, %invalid, "gateway.session_key makes no session for this sender");
-                return self.store.fail(message.id, "no_session").await;
+                error!(%invalid, "gateway.session_key makes no session for this sender");
+                for id in ids {
+                    self.store.fail(id, "no_session").await?;
+                }
+                return Ok(Step::Again);
             }
         };
-        let id = self.store.begin_turn(&turn, &[message.id]).await?;
-        self.converse(queued(id, turn, self.clock.now())).await
+        let begun = self.turns.begin(turn, &ids).await?;
+        self.converse(begun).await?;
+        Ok(Step::Again)
     }
 
     async fn refuse(&self, message: &StoredMessage) -> Result<(), StoreError> {
@@ -93,15 +172,17 @@ impl Chats {
     }
 
     /// One turn from its row to its settlement.
-    async fn converse(&self, stored: StoredTurn) -> Result<(), StoreError> {
+    async fn converse(&self, begun: Begun) -> Result<(), StoreError> {
+        let stored = &begun.stored;
         let span = info_span!("turn", id = %stored.id, session = %stored.turn.session);
-        self.hear_out(stored).instrument(span).await
+        self.hear_out(begun).instrument(span).await
     }
 
-    async fn hear_out(&self, stored: StoredTurn) -> Result<(), StoreError> {
+    async fn hear_out(&self, begun: Begun) -> Result<(), StoreError> {
+        let stored = &begun.stored;
         let (id, turn, said_before) = (stored.id, stored.turn.clone(), stored.said);
         let typing = self.typing.keep(turn.last.clone());
-        let mut asking = Asking::take_up(&self.turns, stored).await;
+        let mut asking = Asking::take_up(&self.turns, begun).await;
         let mut said = 0;
         let reply = loop {
             match asking.next().await? {
@@ -160,21 +241,6 @@ impl Chats {
                 (Settled::Answered, Vec::new())
             }
         }
-    }
-}
-
-fn queued(id: TurnId, turn: Turn, created_at: Timestamp) -> StoredTurn {
-    StoredTurn {
-        id,
-        turn,
-        state: TurnState::Queued,
-        boot: None,
-        asked_at: None,
-        accepted_at: None,
-        transcript_mark: None,
-        attempts: 0,
-        said: 0,
-        created_at,
     }
 }
 

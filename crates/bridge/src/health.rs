@@ -21,6 +21,41 @@ pub struct Seen {
     pub journal_failed_at: Option<Timestamp>,
     /// Why.
     pub journal_error: Option<String>,
+    /// What came to the webhook.
+    pub pushes: Pushes,
+}
+
+/// How often each thing came to the webhook since this process began.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Pushes {
+    /// When something signed came last, whatever it was.
+    pub last_at: Option<Timestamp>,
+    /// Bodies that were taken.
+    pub taken: u64,
+    /// Bodies that were only hints, because no key is configured.
+    pub hints: u64,
+    /// Events that the bridge does not use.
+    pub unused: u64,
+    /// Bodies of Kapso's old payload version.
+    pub v1: u64,
+    /// Signed bodies that could not be read.
+    pub malformed: u64,
+    /// Requests that were turned away: wrong signature, too large, too slow.
+    pub refused: u64,
+    /// Bodies that the journal refused; Kapso pushes them again.
+    pub not_recorded: u64,
+}
+
+/// What one request to the webhook was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Push {
+    Taken,
+    Hint,
+    Unused,
+    V1,
+    Malformed,
+    Refused,
+    NotRecorded,
 }
 
 impl Health {
@@ -43,6 +78,25 @@ impl Health {
         self.0.send_modify(|seen| {
             seen.journal_failed_at = Some(at);
             seen.journal_error = Some(why);
+        });
+    }
+
+    pub(crate) fn pushed(&self, at: Timestamp, push: Push) {
+        self.0.send_modify(|seen| {
+            let pushes = &mut seen.pushes;
+            let count = match push {
+                Push::Taken => &mut pushes.taken,
+                Push::Hint => &mut pushes.hints,
+                Push::Unused => &mut pushes.unused,
+                Push::V1 => &mut pushes.v1,
+                Push::Malformed => &mut pushes.malformed,
+                Push::Refused => &mut pushes.refused,
+                Push::NotRecorded => &mut pushes.not_recorded,
+            };
+            *count += 1;
+            if push != Push::Refused {
+                pushes.last_at = Some(at);
+            }
         });
     }
 

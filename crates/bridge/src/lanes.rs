@@ -2,17 +2,20 @@
 //!
 //! Work for a chat is data in the store; a lane is the one task that does it. Waking a chat that has a lane makes
 //! that lane look again, so a wake-up is never lost and no chat has two owners. Lanes take turns for a bounded
-//! number of permits, in the order in which they asked, so one busy sender cannot keep the others waiting.
+//! number of permits, in the order in which they asked, so one busy sender cannot keep the others waiting; a lane
+//! that only waits has none. A step that panics ends neither its lane nor the bridge.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use futures_util::FutureExt as _;
 use model::{ChatKey, Clock};
 use store::StoreError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
@@ -22,11 +25,16 @@ use crate::health::Health;
 /// The wait before a chat is looked at again when the journal refused its work.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// A wait that a stop lets pass: the pause between two parts of one answer.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
 /// What a lane found when it looked at its chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Did something; there may be more.
     Again,
+    /// Nothing to do until this much time has passed, or the chat is woken. Waiting takes no permit.
+    After(Duration),
     /// Nothing to do until the chat is woken.
     Idle,
 }
@@ -38,6 +46,12 @@ pub(crate) trait Stage: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the journal refuses; the rows keep their state, and the lane tries again.
     fn step(&self, chat: &ChatKey) -> impl Future<Output = Result<Step, StoreError>> + Send;
+
+    /// Notes that a step for `chat` panicked, so that what breaks it is set aside and not tried for ever.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the journal refuses.
+    fn stumbled(&self, chat: &ChatKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What all tasks of one bridge share: how it ends, and where it reports.
@@ -56,10 +70,19 @@ pub(crate) struct Life {
 #[derive(Debug)]
 pub(crate) struct Lanes<S> {
     stage: Arc<S>,
-    /// The chats that have a lane; `true` when it was woken since it last looked.
-    awake: Arc<DashMap<ChatKey, bool>>,
+    /// The chats that have a lane.
+    awake: Arc<DashMap<ChatKey, Call>>,
     permits: Arc<Semaphore>,
     life: Life,
+}
+
+/// How a lane is told that its chat has work.
+#[derive(Debug, Default)]
+struct Call {
+    /// It was woken since it last looked.
+    woken: bool,
+    /// Ends a wait.
+    bell: Arc<Notify>,
 }
 
 impl<S> Clone for Lanes<S> {
@@ -93,12 +116,13 @@ impl<S: Stage> Lanes<S> {
     pub(crate) fn wake(&self, chat: ChatKey) {
         match self.awake.entry(chat.clone()) {
             Entry::Occupied(mut lane) => {
-                lane.insert(true);
+                lane.get_mut().woken = true;
+                lane.get().bell.notify_one();
             }
             Entry::Vacant(lane) => {
-                lane.insert(false);
+                let bell = Arc::clone(&lane.insert(Call::default()).bell);
                 let halt = self.life.halt.clone();
-                let owner = self.clone().own(chat);
+                let owner = self.clone().own(chat, bell);
                 self.life
                     .tracker
                     .spawn(async move { halt.run_until_cancelled_owned(owner).await });
@@ -106,62 +130,60 @@ impl<S: Stage> Lanes<S> {
         }
     }
 
-    async fn own(self, chat: ChatKey) {
-        let lane = Lane {
-            awake: Arc::clone(&self.awake),
-            chat,
-        };
+    async fn own(self, chat: ChatKey, bell: Arc<Notify>) {
         loop {
             let Ok(permit) = self.permits.acquire().await else {
                 return;
             };
-            let step = self.stage.step(&lane.chat).await;
+            let step = self.guarded(&chat).await;
             drop(permit);
             let step = match step {
                 Ok(step) => step,
-                Err(failure) => self.after(&lane.chat, &failure).await,
+                Err(failure) => self.after(&chat, &failure),
             };
-            // Looked at and left in one step, so that a wake-up in between is seen.
-            if step == Step::Idle
-                && lane
-                    .awake
-                    .remove_if(&lane.chat, |_, woken| !*woken)
-                    .is_some()
+            if let Step::After(wait) = step
+                && !self.waited(wait, &bell).await
             {
+                self.awake.remove(&chat);
                 return;
             }
-            lane.awake.insert(lane.chat.clone(), false);
+            // Looked at and left in one step, so that a wake-up in between is seen.
+            if step == Step::Idle && self.awake.remove_if(&chat, |_, call| !call.woken).is_some() {
+                return;
+            }
+            if let Some(mut call) = self.awake.get_mut(&chat) {
+                call.woken = false;
+            }
         }
     }
 
-    async fn after(&self, chat: &ChatKey, failure: &StoreError) -> Step {
+    /// Waits, or until the chat is woken; `false` when the bridge stops and the wait is not worth holding it up.
+    async fn waited(&self, wait: Duration, bell: &Notify) -> bool {
+        let rung = async { drop(tokio::time::timeout(wait, bell.notified()).await) };
+        if wait <= SHORT_WAIT {
+            rung.await;
+            return true;
+        }
+        self.life.stop.run_until_cancelled(rung).await.is_some()
+    }
+
+    /// One step, of which a panic is an outcome like any other.
+    async fn guarded(&self, chat: &ChatKey) -> Result<Step, StoreError> {
+        let step = AssertUnwindSafe(self.stage.step(chat)).catch_unwind().await;
+        if let Ok(step) = step {
+            return step;
+        }
+        error!(%chat, "a step broke; what broke it is set aside when it does so again");
+        self.stage.stumbled(chat).await?;
+        Ok(Step::Again)
+    }
+
+    fn after(&self, chat: &ChatKey, failure: &StoreError) -> Step {
         error!(%chat, %failure, "the journal refused a chat's work; trying again");
         self.life
             .health
             .journal_failed(self.life.clock.now(), failure.to_string());
-        match self
-            .life
-            .stop
-            .run_until_cancelled(tokio::time::sleep(AFTER_FAILURE))
-            .await
-        {
-            Some(()) => Step::Again,
-            None => Step::Idle,
-        }
-    }
-}
-
-/// A chat's entry, taken back even when its work panics, so that the next wake-up starts it anew.
-struct Lane {
-    awake: Arc<DashMap<ChatKey, bool>>,
-    chat: ChatKey,
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.awake.remove(&self.chat);
-        }
+        Step::After(AFTER_FAILURE)
     }
 }
 
@@ -169,10 +191,8 @@ impl Drop for Lane {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use model::{Identity, NumberId};
-    use tokio::sync::Notify;
-
     use super::*;
+    use model::{Identity, NumberId};
 
     fn chat(n: u32) -> ChatKey {
         ChatKey::new(
@@ -210,6 +230,10 @@ mod tests {
             self.go.notified().await;
             Ok(Step::Idle)
         }
+
+        async fn stumbled(&self, _: &ChatKey) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     #[tokio::test]
@@ -244,6 +268,10 @@ mod tests {
             self.done.fetch_add(1, Ordering::SeqCst);
             Ok(Step::Idle)
         }
+
+        async fn stumbled(&self, _: &ChatKey) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     #[tokio::test]
@@ -258,5 +286,57 @@ mod tests {
             lanes.busy(),
         );
         assert_eq!(seen, (2, 500, 0));
+    }
+
+    /// Waits for longer than any test, until it is woken; breaks at its first look.
+    #[derive(Default)]
+    struct Waiting {
+        looks: AtomicU32,
+        stumbles: AtomicU32,
+        looked: Notify,
+    }
+
+    impl Stage for Arc<Waiting> {
+        async fn step(&self, _: &ChatKey) -> Result<Step, StoreError> {
+            let look = self.looks.fetch_add(1, Ordering::SeqCst);
+            self.looked.notify_one();
+            assert!(look > 0, "the first look breaks");
+            Ok(if look == 1 {
+                Step::After(Duration::from_secs(3600))
+            } else {
+                Step::Idle
+            })
+        }
+
+        async fn stumbled(&self, _: &ChatKey) -> Result<(), StoreError> {
+            self.stumbles.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_waits_has_no_permit_and_a_wake_up_ends_its_wait() {
+        let (waiting, life) = (Arc::new(Waiting::default()), life());
+        let lanes = Lanes::new(Arc::clone(&waiting), 1, life.clone());
+        lanes.wake(chat(1));
+        waiting.looked.notified().await;
+        waiting.looked.notified().await;
+        assert_eq!(waiting.stumbles.load(Ordering::SeqCst), 1);
+        assert!(lanes.permits.acquire().await.is_ok());
+        lanes.wake(chat(1));
+        finished(&life).await;
+        assert_eq!((waiting.looks.load(Ordering::SeqCst), lanes.busy()), (3, 0));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_a_wait() {
+        let (waiting, life) = (Arc::new(Waiting::default()), life());
+        let lanes = Lanes::new(Arc::clone(&waiting), 1, life.clone());
+        lanes.wake(chat(1));
+        waiting.looked.notified().await;
+        waiting.looked.notified().await;
+        life.stop.cancel();
+        finished(&life).await;
+        assert_eq!((waiting.looks.load(Ordering::SeqCst), lanes.busy()), (2, 0));
     }
 }

@@ -10,11 +10,14 @@ pub mod guard;
 mod health;
 pub mod inbound;
 mod lanes;
+mod nudge;
 mod outbound;
 pub mod relay;
+mod retention;
 mod turn;
 mod typing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::Gateway;
@@ -23,15 +26,20 @@ use model::Clock;
 pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::chat::Chats;
+pub use crate::chat::Staleness;
 use crate::guard::{Policy, Rates};
-pub use crate::health::{Health, Seen};
-use crate::inbound::poll::{Poll, PollTiming};
+pub use crate::health::{Health, Pushes, Seen};
+use crate::inbound::poll::PollTiming;
+use crate::inbound::webhook::Door;
+use crate::inbound::{Inbound, Wake};
 use crate::lanes::{Lanes, Life};
+pub use crate::nudge::Nudge;
 use crate::outbound::Outbound;
 pub use crate::outbound::SendTiming;
+pub use crate::retention::Retention;
 use crate::turn::Turns;
 pub use crate::turn::{Sessions, TurnTiming};
 use crate::typing::Typing;
@@ -55,6 +63,12 @@ pub struct Options {
     pub sessions: Sessions,
     /// Intervals of reading the list.
     pub poll: PollTiming,
+    /// Whether the list is read at its interval although messages are pushed.
+    pub poll_fallback: bool,
+    /// When a message is not fresh any more.
+    pub staleness: Staleness,
+    /// How much of what is over is kept.
+    pub retention: Retention,
     /// Intervals of asking.
     pub turn: TurnTiming,
     /// Intervals of sending.
@@ -80,6 +94,10 @@ pub struct Parts {
     pub clock: Clock,
     /// Where the stages report.
     pub health: Health,
+    /// Tells the stages what was put back to work from outside.
+    pub nudge: Nudge,
+    /// The port that messages are pushed to, in the modes that have one.
+    pub door: Option<Door>,
 }
 
 /// Runs the bridge until `stop`, then drains it. Says what stays queued.
@@ -93,10 +111,13 @@ pub async fn run(
 ) -> Result<Depths, StoreError> {
     let journey = Journey::new(options, parts, stop);
     journey.take_up().await?;
-    let inbound = journey.inbound();
-    inbound
-        .run(journey.life.stop.clone(), |chat| journey.chats.wake(chat))
-        .await;
+    journey.keep_small();
+    let wake = journey.wake();
+    let intake = journey.inbound(&wake);
+    tokio::join!(
+        intake.run(journey.life.stop.clone(), &wake),
+        journey.listen_to_the_operator(),
+    );
     journey.drain().await
 }
 
@@ -111,12 +132,13 @@ pub async fn run_once(
 ) -> Result<Depths, OnceError> {
     let journey = Journey::new(options, parts, stop);
     journey.take_up().await?;
+    let wake = journey.wake();
     let fresh = journey
-        .inbound()
-        .read()
+        .inbound(&wake)
+        .read_once()
         .await
         .map_err(|failure| OnceError::Poll(failure.to_string()))?;
-    fresh.into_iter().for_each(|chat| journey.chats.wake(chat));
+    fresh.into_iter().for_each(|chat| (wake.message)(chat));
     journey.life.tracker.close();
     journey
         .life
@@ -155,11 +177,7 @@ impl Journey {
             health: parts.health.clone(),
             clock: parts.clock.clone(),
         };
-        let outbound = Lanes::new(
-            outbound(&options, &parts, &life),
-            SENDS_AT_ONCE,
-            life.clone(),
-        );
+        let outbound = Lanes::new(outbound(&options, &parts), SENDS_AT_ONCE, life.clone());
         let chats = Lanes::new(
             chats(&options, &parts, &outbound, &life),
             TURNS_AT_ONCE,
@@ -174,16 +192,48 @@ impl Journey {
         }
     }
 
-    /// Inbound and dedup: the list, over the ledger.
-    fn inbound(&self) -> Poll {
-        let Parts {
-            kapso,
-            store,
-            clock,
-            health,
+    /// Inbound and dedup: the list and the webhook, over the ledger.
+    fn inbound(&self, wake: &Wake) -> Inbound {
+        let Options {
+            poll,
+            poll_fallback,
             ..
-        } = self.parts.clone();
-        Poll::new(kapso, store, clock, self.options.poll.clone(), health)
+        } = &self.options;
+        Inbound::new(&self.parts, poll.clone(), *poll_fallback, wake.clone())
+    }
+
+    /// Who has work when something came in.
+    fn wake(&self) -> Wake {
+        let (chats, outbound) = (self.chats.clone(), self.outbound.clone());
+        Wake {
+            message: Arc::new(move |chat| chats.wake(chat)),
+            receipt: Arc::new(move |chat| outbound.wake(chat)),
+        }
+    }
+
+    /// Takes up again what the operator put back to work, until the bridge stops.
+    async fn listen_to_the_operator(&self) {
+        let Self { parts, life, .. } = self;
+        while life
+            .stop
+            .run_until_cancelled(parts.nudge.rung())
+            .await
+            .is_some()
+        {
+            if let Err(failure) = self.take_up().await {
+                life.health
+                    .journal_failed(life.clock.now(), failure.to_string());
+                error!(%failure, "cannot look for what was put back to work; restart the bridge");
+            }
+        }
+    }
+
+    /// Starts the clean-up of the journal.
+    fn keep_small(&self) {
+        let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
+        let retention = self.options.retention.clone();
+        let cleaning = retention.run(store, clock, self.life.stop.clone());
+        self.life.tracker.spawn(cleaning);
     }
 
     /// What an earlier process left: replies first, then turns and messages.
@@ -258,6 +308,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         },
         store,
         clock,
+        staleness: options.staleness.clone(),
         deny_message: options.deny_message.clone(),
         error_message: options.error_message.clone(),
         stop: life.stop.clone(),
@@ -265,12 +316,11 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
 }
 
 /// Sending, in lanes of its own: a reply that waits for WhatsApp does not hold the next turn up.
-fn outbound(options: &Options, parts: &Parts, life: &Life) -> Outbound {
+fn outbound(options: &Options, parts: &Parts) -> Outbound {
     Outbound {
         kapso: parts.kapso.clone(),
         store: parts.store.clone(),
         clock: parts.clock.clone(),
         timing: options.send.clone(),
-        stop: life.stop.clone(),
     }
 }

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use kapso::Class;
-use model::{ChatKey, Clock, Timestamp};
+use kapso::{Call, Class};
+use model::{ChatKey, Clock, MessageId, Timestamp};
 use store::{Head, OutgoingState, Store, StoreError, StoredOutgoing};
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::lanes::{Stage, Step};
@@ -44,6 +43,9 @@ impl Default for SendTiming {
     }
 }
 
+/// The reason on a row that broke the bridge.
+const STUMBLED: &str = "broke the bridge twice";
+
 /// How far before a row's first request the outbound list is searched; clocks differ.
 const LOOKUP_MARGIN: Duration = Duration::from_secs(120);
 
@@ -54,55 +56,45 @@ pub(crate) struct Outbound {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) timing: SendTiming,
-    pub(crate) stop: CancellationToken,
 }
 
 impl Stage for Outbound {
+    /// Sends the head of the chat's queue, or says how long it has to wait.
     async fn step(&self, chat: &ChatKey) -> Result<Step, StoreError> {
-        self.drain(chat).await?;
-        Ok(Step::Idle)
+        if let Some(wait) = self.kapso.wait_for(Call::Send) {
+            debug!(wait_s = wait.as_secs(), "near the plan's limit of requests");
+            return Ok(Step::After(wait));
+        }
+        match self.store.claim_next(chat).await? {
+            Head::Empty => Ok(Step::Idle),
+            Head::Yours(row) => self.send(&row).await,
+            Head::Waits(row) => match row.state {
+                OutgoingState::Sending | OutgoingState::Unknown => self.look_up(&row).await,
+                OutgoingState::Queued
+                | OutgoingState::Sent
+                | OutgoingState::Failed
+                | OutgoingState::Dropped => Ok(Step::After(self.until(row.not_before))),
+            },
+        }
+    }
+
+    async fn stumbled(&self, chat: &ChatKey) -> Result<(), StoreError> {
+        self.store.stumbled_sending(chat, STUMBLED).await.map(drop)
     }
 }
 
 impl Outbound {
-    /// Sends what waits for `chat`, until nothing does or the bridge stops.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the journal cannot be read or written; the rows keep their state.
-    async fn drain(&self, chat: &ChatKey) -> Result<(), StoreError> {
-        loop {
-            match self.store.claim_next(chat).await? {
-                Head::Empty => return Ok(()),
-                Head::Yours(row) => self.send(&row).await?,
-                Head::Waits(row) => {
-                    let goes_on = match row.state {
-                        OutgoingState::Sending | OutgoingState::Unknown => {
-                            self.look_up(&row).await?
-                        }
-                        OutgoingState::Queued | OutgoingState::Sent | OutgoingState::Failed => {
-                            self.pause(row.not_before).await
-                        }
-                    };
-                    if !goes_on {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    }
-
     /// Makes the request for a row that is marked as `sending`, and writes down what came of it.
-    async fn send(&self, row: &StoredOutgoing) -> Result<(), StoreError> {
+    async fn send(&self, row: &StoredOutgoing) -> Result<Step, StoreError> {
         let refusal = match self.kapso.send(&row.outgoing).await {
             Ok(wamid) => {
                 debug!(outgoing = %row.id, %wamid, "sent");
-                self.store.sent(row.id, &wamid).await?;
-                tokio::time::sleep(
-                    self.timing
-                        .gap_after(self.store.next_outgoing(&row.outgoing.chat).await?),
-                )
-                .await;
-                return Ok(());
+                let more = self.store.sent(row.id, &wamid).await?;
+                return Ok(if more {
+                    Step::After(self.timing.gap)
+                } else {
+                    Step::Idle
+                });
             }
             Err(refusal) => refusal,
         };
@@ -112,86 +104,105 @@ impl Outbound {
         match refusal.class() {
             Class::Retryable | Class::RetryAfter(_) | Class::Operator if old => {
                 warn!(outgoing = %row.id, %reason, "given up");
-                self.store.failed(row.id, &reason).await
+                self.store.failed(row.id, &reason).await?;
             }
             Class::Retryable => {
-                self.retry(row, now.later(self.timing.backoff(row.attempts)), &reason)
-                    .await
+                return self
+                    .retry(row, self.timing.backoff(row.attempts), &reason)
+                    .await;
             }
             Class::RetryAfter(wait) => {
                 warn!(outgoing = %row.id, %reason, wait_s = wait.as_secs(), "WhatsApp asks to wait");
-                self.retry(row, now.later(wait), &reason).await
+                return self.retry(row, wait, &reason).await;
             }
             Class::Operator => {
                 error!(outgoing = %row.id, %reason, "WhatsApp refuses to send until the operator acts");
-                self.retry(row, now.later(self.timing.operator), &reason)
-                    .await
+                return self.retry(row, self.timing.operator, &reason).await;
+            }
+            Class::WindowClosed if !old => {
+                warn!(outgoing = %row.id, "the 24-hour window is closed: kept until the customer writes");
+                return self.hold(row).await;
             }
             Class::WindowClosed | Class::Permanent => {
                 warn!(outgoing = %row.id, %reason, "refused for good");
-                self.store.failed(row.id, &reason).await
+                self.store.failed(row.id, &reason).await?;
             }
             Class::Unknown => {
                 info!(outgoing = %row.id, %reason, "outcome unknown, looking it up");
-                self.store.unknown(row.id, &reason).await
+                self.store.unknown(row.id, &reason).await?;
             }
         }
+        Ok(Step::Again)
     }
 
     async fn retry(
         &self,
         row: &StoredOutgoing,
-        at: Timestamp,
+        wait: Duration,
         reason: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Step, StoreError> {
         debug!(outgoing = %row.id, attempts = row.attempts, reason, "sending again later");
-        self.store.retry_at(row.id, at, reason).await
+        self.store
+            .retry_at(row.id, self.clock.now().later(wait), reason)
+            .await?;
+        Ok(Step::After(wait))
     }
 
-    /// Finds out what became of a request whose answer was lost. `false` when the bridge stops meanwhile.
-    async fn look_up(&self, row: &StoredOutgoing) -> Result<bool, StoreError> {
+    /// Keeps a row, and what follows it, until the customer opens the window again by writing.
+    async fn hold(&self, row: &StoredOutgoing) -> Result<Step, StoreError> {
+        let until = row.created_at.later(self.timing.give_up);
+        self.store.hold(row.id, until).await?;
+        Ok(Step::After(self.until(Some(until))))
+    }
+
+    /// Finds out what became of a request whose answer was lost, at the times after it that
+    /// [`SendTiming::lookups`] names: from what WhatsApp told by webhook, then from Kapso's list.
+    async fn look_up(&self, row: &StoredOutgoing) -> Result<Step, StoreError> {
+        let elapsed = self.clock.now().since(row.updated_at);
+        let first = self.timing.lookups.first().copied().unwrap_or_default();
+        if elapsed < first {
+            return Ok(Step::After(first - elapsed));
+        }
         let since = row.updated_at.min(row.created_at).earlier(LOOKUP_MARGIN);
-        for after in &self.timing.lookups {
-            if !self.pause(Some(row.updated_at.later(*after))).await {
-                return Ok(false);
+        if let Some(wamid) = self.store.announced(row, since).await? {
+            return self.was_sent(row, &wamid).await;
+        }
+        match self.kapso.find_sent(&row.outgoing, since).await {
+            Ok(candidates) => {
+                if let Some(wamid) = self.store.first_unclaimed(&candidates).await? {
+                    return self.was_sent(row, &wamid).await;
+                }
             }
-            match self.kapso.find_sent(&row.outgoing, since).await {
-                Ok(candidates) => {
-                    if let Some(wamid) = self.store.first_unclaimed(&candidates).await? {
-                        info!(outgoing = %row.id, %wamid, "was sent");
-                        self.store.sent(row.id, &wamid).await?;
-                        return Ok(true);
-                    }
-                }
-                Err(error) => {
-                    debug!(outgoing = %row.id, %error, "could not look up");
-                    let at = self.clock.now().later(self.timing.backoff(row.attempts));
-                    return Ok(self.pause(Some(at)).await);
-                }
+            Err(error) => {
+                debug!(outgoing = %row.id, %error, "could not look up");
+                return Ok(Step::After(self.timing.backoff(row.attempts)));
             }
         }
-        let now = self.clock.now();
-        if now.since(row.created_at) > self.timing.give_up {
+        if let Some(next) = self.timing.lookups.iter().find(|after| **after > elapsed) {
+            return Ok(Step::After(*next - elapsed));
+        }
+        if self.clock.now().since(row.created_at) > self.timing.give_up {
             warn!(outgoing = %row.id, "given up: its outcome stayed unknown");
             self.store
                 .failed(row.id, "its outcome stayed unknown")
                 .await?;
         } else {
-            self.retry(row, now, "not in the outbound list").await?;
+            warn!(outgoing = %row.id, "nothing shows that it was taken, sending it again");
+            self.store
+                .repeat(row.id, "not in the outbound list")
+                .await?;
         }
-        Ok(true)
+        Ok(Step::Again)
     }
 
-    /// Waits until `at`; `false` when the bridge stops first.
-    async fn pause(&self, at: Option<Timestamp>) -> bool {
-        let wait = at.map(|at| at.since(self.clock.now())).unwrap_or_default();
-        if wait.is_zero() {
-            return true;
-        }
-        self.stop
-            .run_until_cancelled(tokio::time::sleep(wait))
-            .await
-            .is_some()
+    async fn was_sent(&self, row: &StoredOutgoing, wamid: &MessageId) -> Result<Step, StoreError> {
+        info!(outgoing = %row.id, %wamid, "was sent");
+        self.store.sent(row.id, wamid).await?;
+        Ok(Step::Again)
+    }
+
+    fn until(&self, at: Option<Timestamp>) -> Duration {
+        at.map(|at| at.since(self.clock.now())).unwrap_or_default()
     }
 }
 
@@ -201,9 +212,5 @@ impl SendTiming {
             .backoff_first
             .saturating_mul(1u32.checked_shl(attempts.min(16)).unwrap_or(u32::MAX));
         doubled.min(self.backoff_most)
-    }
-
-    fn gap_after(&self, next: Option<StoredOutgoing>) -> Duration {
-        next.map_or(Duration::ZERO, |_| self.gap)
     }
 }

@@ -12,10 +12,10 @@ mod state;
 
 use std::time::Duration;
 
-use gateway::Gateway;
 use gateway::transcript::Transcripts;
+use gateway::{Gateway, Status};
 use model::{Clock, IdempotencyKey, Inbound, SessionKey, Turn};
-use store::Store;
+use store::{Store, StoreError, StoredMessage, StoredTurn, TurnState};
 use uuid::Uuid;
 
 pub(crate) use self::asking::{Asking, Heard};
@@ -43,6 +43,8 @@ pub struct TurnTiming {
     pub backoff: Duration,
     /// How long after a run's end its lines are awaited in the transcript.
     pub transcript: Duration,
+    /// A run that has not ended after this long is aborted and given up.
+    pub run_limit: Duration,
 }
 
 impl Default for TurnTiming {
@@ -53,8 +55,36 @@ impl Default for TurnTiming {
             wait: Duration::from_secs(25),
             backoff: Duration::from_secs(2),
             transcript: Duration::from_secs(5),
+            run_limit: Duration::from_secs(2 * 3600),
         }
     }
+}
+
+/// A turn that is on disk.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) stored: StoredTurn,
+    /// The ask is written down as well, and its request has not gone out.
+    unsent: bool,
+}
+
+impl Begun {
+    /// A turn of an earlier process, or one that an error left open.
+    pub(crate) fn earlier(stored: StoredTurn) -> Self {
+        Self {
+            stored,
+            unsent: false,
+        }
+    }
+}
+
+/// Whether messages waited so long that the agent has to know their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// They are fresh.
+    No,
+    /// They are a backlog.
+    Long,
 }
 
 /// Asks turns.
@@ -70,20 +100,77 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// The turn that hands over one admitted message.
+    /// The turn that hands over admitted messages of one sender, in order.
     ///
     /// # Errors
     /// [`model::InvalidId`] when the configured session key cannot be a key.
-    pub(crate) fn of(&self, admitted: &Admitted<&Inbound>) -> Result<Turn, model::InvalidId> {
-        let inbound = *admitted.message();
+    pub(crate) fn of(
+        &self,
+        first: &Admitted<&StoredMessage>,
+        rest: &[Admitted<&StoredMessage>],
+        waited: Waited,
+    ) -> Result<Turn, model::InvalidId> {
+        let last = rest.last().unwrap_or(first);
+        let sender = &first.message().inbound;
+        let all = std::iter::once(first).chain(rest);
+        let inbounds = all.map(|admitted| &admitted.message().inbound);
         Ok(Turn {
-            chat: inbound.chat(),
-            to: inbound.from.clone(),
-            session: self.session(inbound)?,
+            chat: sender.chat(),
+            to: last.message().inbound.from.clone(),
+            session: self.session(sender)?,
             key: IdempotencyKey::new(&Uuid::new_v4().to_string())?,
-            text: envelope::text(admitted.role(), [inbound]),
-            context: envelope::provenance(admitted.role(), inbound),
-            last: inbound.id.clone(),
+            text: match waited {
+                Waited::No => envelope::text(first.role(), inbounds),
+                Waited::Long => envelope::backlog(first.role(), inbounds),
+            },
+            context: envelope::provenance(first.role(), sender, waited),
+            last: last.message().inbound.id.clone(),
+        })
+    }
+
+    /// Writes a turn down, and in the same commit that it is asked, where the gateway can be asked at once.
+    ///
+    /// # Errors
+    /// As [`Store::begin_turn`].
+    pub(crate) async fn begin(&self, turn: Turn, messages: &[i64]) -> Result<Begun, StoreError> {
+        let hello = match &*self.gateway.status().borrow() {
+            // With a transcript, the mark in it is read before the ask.
+            Status::Connected(hello) if self.transcripts.is_none() => Some(hello.clone()),
+            Status::Connected(_)
+            | Status::Connecting { .. }
+            | Status::Refused { .. }
+            | Status::Closed => None,
+        };
+        let boot = hello.as_ref().map(|hello| hello.boot.to_string());
+        let id = match &boot {
+            Some(boot) => {
+                self.store
+                    .begin_and_ask(&turn, messages, boot, None)
+                    .await?
+            }
+            None => self.store.begin_turn(&turn, messages).await?,
+        };
+        let now = self.clock.now();
+        let asked = hello.is_some();
+        let stored = StoredTurn {
+            id,
+            turn,
+            state: if asked {
+                TurnState::Asked
+            } else {
+                TurnState::Queued
+            },
+            boot,
+            asked_at: asked.then_some(now),
+            accepted_at: hello.as_ref().map(|hello| hello.gateway_now()),
+            transcript_mark: None,
+            attempts: u32::from(asked),
+            said: 0,
+            created_at: now,
+        };
+        Ok(Begun {
+            stored,
+            unsent: asked,
         })
     }
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use kapso::Call;
 use model::MessageId;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -29,6 +30,10 @@ impl Typing {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for _ in 0..MOST_TIMES {
                 ticks.tick().await;
+                if kapso.wait_for(Call::Mark).is_some() {
+                    debug!(%message, "near the plan's limit of requests: not shown as typing");
+                    continue;
+                }
                 if let Err(error) = kapso.mark_read(&message, true).await {
                     debug!(%message, %error, "could not show typing");
                 }

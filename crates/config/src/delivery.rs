@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
+use crate::problem::Problem;
 use crate::read;
 use crate::show::Shown;
 
@@ -37,6 +38,23 @@ pub(crate) static PUBLIC_URL: Key = Key::new(
     "the bridge's address as Kapso reaches it, in `domain` mode",
 );
 
+pub(crate) static MAX_AGE: Key = Key::new(
+    "delivery.max_age",
+    &["KAPSO_MAX_AGE"],
+    Preset::Text("86400"),
+    "seconds; a message that waited longer is recorded as expired and not answered",
+);
+
+pub(crate) static BACKLOG_AFTER: Key = Key::new(
+    "delivery.backlog_after",
+    &["KAPSO_BACKLOG_AFTER"],
+    Preset::Text("900"),
+    "seconds; messages of one sender that waited longer are handed over as one turn, with their times",
+);
+
+/// Thirty days: nobody still waits for an answer to what is older.
+const LONGEST_AGE: u32 = 2_592_000;
+
 /// How messages arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -48,6 +66,11 @@ pub struct Delivery {
     pub poll_fallback: bool,
     /// The bridge's address as Kapso reaches it.
     pub public_url: Option<Url>,
+    /// How long a message may have waited and still be answered. A day is the default, because WhatsApp takes no text
+    /// for someone who wrote longer ago (kapso.md 2.9).
+    pub max_age: Duration,
+    /// How long a message has waited when it is handed over together with the others that its sender has waiting.
+    pub backlog_after: Duration,
 }
 
 /// By which door messages come.
@@ -76,6 +99,14 @@ impl Mode {
             Self::Domain => "domain",
         }
     }
+
+    /// Whether messages are pushed to this host.
+    pub fn has_webhook(self) -> bool {
+        match self {
+            Self::Polling => false,
+            Self::Tailscale | Self::Domain => true,
+        }
+    }
 }
 
 impl Delivery {
@@ -84,11 +115,25 @@ impl Delivery {
         let poll_interval = draft.get(&POLL_INTERVAL, read::seconds(5..=86_400));
         let poll_fallback = draft.get(&POLL_FALLBACK, read::flag);
         let public_url = draft.get(&PUBLIC_URL, read::url(&["https", "http"]));
+        let max_age = draft.get(&MAX_AGE, read::seconds(60..=LONGEST_AGE));
+        let backlog_after = draft.get(&BACKLOG_AFTER, read::seconds(1..=LONGEST_AGE));
         Some(Self {
             mode: mode?,
             poll_interval: poll_interval?,
             poll_fallback: poll_fallback?,
             public_url,
+            max_age: max_age?,
+            backlog_after: backlog_after?,
+        })
+    }
+
+    pub(crate) fn warning(&self) -> Option<Problem> {
+        let idle = self.poll_fallback && self.mode == Mode::Polling;
+        idle.then(|| Problem {
+            key: POLL_FALLBACK.path.to_owned(),
+            origin: None,
+            what: "has no effect in \"polling\" mode, which reads the list in any case".to_owned(),
+            remedy: "remove it, or set delivery.mode to a mode that has a webhook".to_owned(),
         })
     }
 
@@ -97,5 +142,7 @@ impl Delivery {
         shown.seconds(&POLL_INTERVAL, self.poll_interval);
         shown.flag(&POLL_FALLBACK, self.poll_fallback);
         shown.maybe(&PUBLIC_URL, self.public_url.as_ref());
+        shown.seconds(&MAX_AGE, self.max_age);
+        shown.seconds(&BACKLOG_AFTER, self.backlog_after);
     }
 }

@@ -1,6 +1,7 @@
 //! `[gateway]`: where the agent is and how it is asked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use model::SessionKey;
 use secrecy::SecretString;
@@ -64,6 +65,13 @@ pub(crate) static ERROR_MESSAGE: Key = Key::new(
 )
 .may_be_empty();
 
+pub(crate) static RUN_LIMIT: Key = Key::new(
+    "gateway.run_limit",
+    &["GATEWAY_RUN_LIMIT"],
+    Preset::Text("7200"),
+    "seconds after which a run that has not reported is given up",
+);
+
 /// The longest stem of a session key: a sender's suffix has to fit behind it.
 const LONGEST_SESSION_KEY: usize = 200;
 
@@ -84,6 +92,8 @@ pub struct Gateway {
     pub relay: Relay,
     /// What a sender is told when the agent fails; empty sends nothing.
     pub error_message: String,
+    /// How long a run may take before the bridge's watchdog gives it up.
+    pub run_limit: Duration,
 }
 
 /// A kind of gateway.
@@ -146,6 +156,7 @@ impl Gateway {
         let sessions_json = draft.get(&SESSIONS_JSON, read::path(environment));
         let relay = draft.get(&RELAY, read::choice(&Relay::NAMES));
         let error_message = draft.get(&ERROR_MESSAGE, read::text);
+        let run_limit = draft.get(&RUN_LIMIT, read::seconds(60..=86_400));
         Some(Self {
             kind: kind?,
             url: url?,
@@ -154,6 +165,7 @@ impl Gateway {
             sessions_json: sessions_json?,
             relay: relay?,
             error_message: error_message?,
+            run_limit: run_limit?,
         })
     }
 
@@ -175,5 +187,6 @@ impl Gateway {
         shown.path(&SESSIONS_JSON, &self.sessions_json);
         shown.text(&RELAY, self.relay.name());
         shown.text(&ERROR_MESSAGE, &self.error_message);
+        shown.seconds(&RUN_LIMIT, self.run_limit);
     }
 }

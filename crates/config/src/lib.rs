@@ -118,6 +118,8 @@ impl Config {
     fn warn(&self, raw: &Raw) -> Vec<Problem> {
         [
             raw.exposed_secrets(),
+            self.delivery.warning(),
+            self.webhook.warning(self.delivery.mode),
             self.gateway.warning(),
             self.security.warning(),
         ]

@@ -17,11 +17,20 @@ pub(crate) static DIR: Key = Key::new(
     "the journal, the gateway identity, the control socket; one folder for each bridge",
 );
 
+pub(crate) static MAX_MIB: Key = Key::new(
+    "state.max_mib",
+    &["KAPSO_STATE_MAX_MIB"],
+    Preset::Text("256"),
+    "MiB; above this size the journal drops the words of what is long over",
+);
+
 /// What is kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The folder of the journal, the gateway identity and the control socket.
     pub dir: PathBuf,
+    /// The size in MiB above which the journal drops the words of what is long over.
+    pub max_mib: u32,
 }
 
 impl State {
@@ -46,9 +55,17 @@ impl State {
 
     pub(crate) fn check(draft: &mut Draft<'_>) -> Option<Self> {
         let environment = draft.environment();
+        let dir = draft.get(&DIR, read::path(environment));
+        let max_mib = draft.get(&MAX_MIB, read::whole(16..=65_536));
         Some(Self {
-            dir: draft.get(&DIR, read::path(environment))?,
+            dir: dir?,
+            max_mib: max_mib?,
         })
+    }
+
+    /// [`State::max_mib`] in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        u64::from(self.max_mib) << 20
     }
 
     /// The bridge's identity at the gateway.
@@ -68,5 +85,6 @@ impl State {
 
     pub(crate) fn show(&self, shown: &mut Shown) {
         shown.path(&DIR, &self.dir);
+        shown.whole(&MAX_MIB, self.max_mib);
     }
 }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::delivery::{Delivery, Mode};
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
-use crate::problem::Wrong;
+use crate::problem::{Problem, Wrong};
 use crate::raw::Value;
 use crate::read;
 use crate::show::Shown;
@@ -33,7 +33,15 @@ pub(crate) static SECRET: Key = Key::new(
     "webhook.secret",
     &["KAPSO_WEBHOOK_SECRET"],
     Preset::Nothing,
-    "the key of the signatures on pushed messages",
+    "the key of Kapso's signatures on pushed messages: `secret_key` of the webhook there",
+)
+.secret();
+
+pub(crate) static APP_SECRET: Key = Key::new(
+    "webhook.app_secret",
+    &["KAPSO_WEBHOOK_APP_SECRET"],
+    Preset::Nothing,
+    "the key of Meta's signatures, the app secret of an app of your own; without it `webhook.secret` is tried",
 )
 .secret();
 
@@ -44,8 +52,11 @@ pub struct Webhook {
     pub addr: ListenAddress,
     /// What a verification request has to show.
     pub verify_token: Option<SecretString>,
-    /// The key of the signatures.
+    /// The key of `X-Webhook-Signature`, which Kapso puts on what it pushes (kapso.md 4.3).
     pub secret: Option<SecretString>,
+    /// The key of `X-Hub-Signature-256`, which Meta puts on what it pushes itself (kapso.md 4.3). None means that
+    /// `secret` is to be tried for that header too.
+    pub app_secret: Option<SecretString>,
 }
 
 /// Where to listen: a port, on one address of this host or on all.
@@ -127,10 +138,25 @@ impl Webhook {
         };
         let verify_token = draft.get(&VERIFY_TOKEN, read::secret);
         let secret = draft.get(&SECRET, read::secret);
+        let app_secret = draft.get(&APP_SECRET, read::secret);
         Some(Self {
             addr: addr?,
             verify_token,
             secret,
+            app_secret,
+        })
+    }
+
+    pub(crate) fn warning(&self, mode: Mode) -> Option<Problem> {
+        let unsigned = mode.has_webhook() && self.secret.is_none();
+        unsigned.then(|| Problem {
+            key: SECRET.path.to_owned(),
+            origin: None,
+            what: "is not set, so a push without a signature that can be checked is only a hint, and its messages are \
+                   read from Kapso's list"
+                .to_owned(),
+            remedy: "make one with `openssl rand -hex 32`, and set it at Kapso's webhook as secret_key and here"
+                .to_owned(),
         })
     }
 
@@ -138,6 +164,7 @@ impl Webhook {
         shown.text(&ADDR, &self.addr.to_string());
         shown.secret(&VERIFY_TOKEN, self.verify_token.as_ref());
         shown.secret(&SECRET, self.secret.as_ref());
+        shown.secret(&APP_SECRET, self.app_secret.as_ref());
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use model::{RunId, SessionKey};
+use model::{IdempotencyKey, RunId, SessionKey};
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -240,6 +240,25 @@ impl Gateway {
         let params = params::ChatHistory::new(session, limit, self.link()?.hello.known);
         let reply = self.request("chat.history", &params, self.deadline).await?;
         history::history(&reply)
+    }
+
+    /// Ends the run of `key` in `session`, if it goes on. `sessions.abort` takes the key as we write it on every
+    /// release; 2026.5.7's `chat.abort` does not (openclaw.md 3.7).
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn abort(
+        &self,
+        session: &SessionKey,
+        key: &IdempotencyKey,
+    ) -> Result<(), RequestError> {
+        let params = params::SessionsAbort {
+            key: session,
+            run_id: key.as_str(),
+        };
+        self.request("sessions.abort", &params, self.deadline)
+            .await
+            .map(drop)
     }
 
     async fn request(

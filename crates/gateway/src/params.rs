@@ -139,6 +139,16 @@ impl<'a> AgentWait<'a> {
     }
 }
 
+/// Parameters of `sessions.abort`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionsAbort<'a> {
+    /// The session.
+    pub(crate) key: &'a SessionKey,
+    /// The run in it, which is the key that it was asked under.
+    pub(crate) run_id: &'a str,
+}
+
 /// Parameters of `chat.history`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,10 +1,13 @@
 //! The commands.
 
 mod configuration;
+mod dead;
 mod doctor;
+mod inbox;
 mod sandbox;
 mod send;
 mod status;
+mod trace;
 
 use clap::Subcommand;
 
@@ -18,6 +21,13 @@ pub(crate) enum Command {
     Send(send::Send),
     /// Show how the running bridge is
     Status,
+    /// Tell the life of a message, stage by stage, with times and reasons
+    Trace(trace::Trace),
+    /// Show the messages that came in lately, with their states
+    Inbox(inbox::Inbox),
+    /// Look at what was set aside, try it again, or drop it
+    #[command(subcommand)]
+    Dead(dead::Dead),
     /// Check the whole loop: configuration, state directory, Kapso, gateway
     #[command(visible_alias = "preflight")]
     Doctor,
@@ -33,6 +43,9 @@ impl Command {
         match self {
             Self::Send(send) => send.run(common).await,
             Self::Status => status::run(common).await,
+            Self::Trace(trace) => trace.run(common).await,
+            Self::Inbox(inbox) => inbox.run(common).await,
+            Self::Dead(dead) => dead.run(common).await,
             Self::Doctor => doctor::run(common).await,
             Self::Config(configuration) => configuration.run(common),
             // Its future holds two servers, a bridge and a phone.

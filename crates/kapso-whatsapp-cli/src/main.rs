@@ -1,8 +1,11 @@
 //! Everything a person or an agent's skill does with the bridge: one file per command, one printer, exit codes.
 
 mod command;
+mod control;
+mod local;
 mod outcome;
 mod printer;
+mod screen;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

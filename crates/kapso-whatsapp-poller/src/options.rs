@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridge::guard::Policy;
 use bridge::inbound::poll::PollTiming;
-use bridge::{Options, SendTiming, Sessions, TurnTiming};
+use bridge::{Options, Retention, SendTiming, Sessions, Staleness, TurnTiming};
 use config::{Config, Mode, SecurityMode};
 
 /// WhatsApp shows typing for 25 s (kapso.md 2.8).
@@ -16,8 +16,11 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// A configuration that is valid, and asks for what this version does not do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unsupported {
-    /// Delivery by webhook.
-    #[error("delivery.mode = {0:?} is not available in this version; set it to \"polling\"")]
+    /// Delivery through a tunnel that the bridge starts itself.
+    #[error(
+        "delivery.mode = {0:?} is not available in this version; set it to \"polling\", or to \"domain\" \
+         with a tunnel of your own"
+    )]
     Delivery(&'static str),
     /// Approval of strangers.
     #[error(
@@ -32,8 +35,8 @@ pub(crate) enum Unsupported {
 /// [`Unsupported`] for what the configuration may say and this version cannot do.
 pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
     match config.delivery.mode {
-        Mode::Polling => {}
-        mode @ (Mode::Tailscale | Mode::Domain) => return Err(Unsupported::Delivery(mode.name())),
+        Mode::Polling | Mode::Domain => {}
+        mode @ Mode::Tailscale => return Err(Unsupported::Delivery(mode.name())),
     }
     Ok(Options {
         policy: policy(config)?,
@@ -44,7 +47,19 @@ pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
             isolation: config.security.session_isolation,
         },
         poll: PollTiming::every(config.delivery.poll_interval),
-        turn: TurnTiming::default(),
+        poll_fallback: config.delivery.poll_fallback,
+        staleness: Staleness {
+            backlog_after: config.delivery.backlog_after,
+            max_age: config.delivery.max_age,
+        },
+        retention: Retention {
+            max_bytes: config.state.max_bytes(),
+            ..Retention::default()
+        },
+        turn: TurnTiming {
+            run_limit: config.gateway.run_limit,
+            ..TurnTiming::default()
+        },
         send: SendTiming::default(),
         typing: TYPING,
         drain: DRAIN,

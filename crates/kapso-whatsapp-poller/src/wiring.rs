@@ -2,15 +2,20 @@
 
 use std::future::Future;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use anyhow::Context;
-use bridge::control::{self, Control};
-use bridge::{Health, Options, Parts};
-use config::{Config, Relay};
+use bridge::control::{self, Control, Listening};
+use bridge::inbound::webhook::{Door, READ_DEADLINE};
+use bridge::{Health, Nudge, Options, Parts};
+use config::{Config, ListenAddress, Relay};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
+use kapso::webhook::Keys;
 use model::Clock;
 use store::Store;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -38,7 +43,7 @@ impl Connection {
     }
 }
 
-/// Opens the journal, the edges and the control socket.
+/// Opens the journal, the ports, the edges and the control socket.
 ///
 /// # Errors
 /// What the operator has to mend, with the reason.
@@ -51,6 +56,8 @@ pub(crate) async fn wire(
     if store.is_new() {
         info!(dir = %config.state.dir.display(), "a new journal: messages count from now on");
     }
+    let listener = webhook_port(config).await?;
+    let metrics = metrics_port(config).await?;
     let connection = Connection {
         stop: CancellationToken::new(),
         tracker: TaskTracker::new(),
@@ -60,32 +67,101 @@ pub(crate) async fn wire(
         connection.stop.clone(),
         &connection.tracker,
     );
-    let health = Health::default();
     let socket = config.state.control_socket();
-    let listener = control::bind(&socket)
+    let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
-    let watched = Control {
-        health: health.clone(),
-        gateway: gateway.clone(),
-        store: store.clone(),
-        clock: clock.clone(),
-        poll_interval: options.poll.interval,
-        started: clock.now(),
+    let keys = keys(config);
+    let listening = match &listener {
+        Some(listener) => Some(Listening {
+            address: listener.local_addr()?.to_string(),
+            signed: keys.are_set(),
+        }),
+        None => None,
     };
-    let parts = Parts {
+    let control = Control {
+        health: Health::default(),
         kapso: kapso_client(config)?,
         gateway,
         store,
-        transcripts: transcripts(config)?,
+        started: clock.now(),
         clock,
-        health,
+        poll_most: options
+            .poll
+            .longest(listener.is_some() && !options.poll_fallback),
+        listening,
+        nudge: Nudge::default(),
     };
-    let control = control::serve(listener, watched, connection.stop.clone());
+    let door = listener.map(|listener| Door {
+        listener: Arc::new(listener),
+        keys,
+        verify_token: config.webhook.verify_token.clone(),
+        read_deadline: READ_DEADLINE,
+        control: control.clone(),
+    });
+    let parts = Parts {
+        kapso: control.kapso.clone(),
+        gateway: control.gateway.clone(),
+        store: control.store.clone(),
+        transcripts: transcripts(config)?,
+        clock: control.clock.clone(),
+        health: control.health.clone(),
+        nudge: control.nudge.clone(),
+        door,
+    };
+    if let Some(metrics) = metrics {
+        let serving = control::serve_metrics(metrics, control.clone(), connection.stop.clone());
+        connection.tracker.spawn(serving);
+    }
+    let control = control::serve(control_socket, control, connection.stop.clone());
     Ok(Wired {
         parts,
         control,
         connection,
     })
+}
+
+/// The port that messages are pushed to, in the modes that have one.
+async fn webhook_port(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    if !config.delivery.mode.has_webhook() {
+        return Ok(None);
+    }
+    let addr = config.webhook.addr;
+    let listener = listen(addr).await.with_context(|| {
+        format!("webhook.addr = \"{addr}\" cannot be listened on: stop what has the port, or set another one")
+    })?;
+    info!(%addr, "taking webhooks at /webhook");
+    Ok(Some(listener))
+}
+
+/// The port of `/metrics`, where one is wanted.
+async fn metrics_port(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(addr) = config.control.metrics_addr else {
+        return Ok(None);
+    };
+    let listener = listen(addr).await.with_context(|| {
+        format!("control.metrics_addr = \"{addr}\" cannot be listened on: stop what has the port, or set another one")
+    })?;
+    Ok(Some(listener))
+}
+
+/// Every interface means both families, where the host has both.
+async fn listen(addr: ListenAddress) -> io::Result<TcpListener> {
+    match addr.ip {
+        Some(ip) => TcpListener::bind((ip, addr.port)).await,
+        None => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, addr.port)).await {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, addr.port)).await
+            }
+            bound => bound,
+        },
+    }
+}
+
+fn keys(config: &Config) -> Keys {
+    Keys {
+        kapso: config.webhook.secret.clone(),
+        meta: config.webhook.app_secret.clone(),
+    }
 }
 
 fn kapso_client(config: &Config) -> anyhow::Result<kapso::Client> {

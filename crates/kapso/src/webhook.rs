@@ -21,6 +21,8 @@ use serde_json::value::RawValue;
 pub use challenge::challenge;
 pub use signature::{Keys, Signatures, Trust, WrongSignature};
 
+use element::Element;
+
 use crate::wire::receipt::Step;
 use crate::wire::unread::{elements, is_list, is_object, pick, text};
 use crate::wire::{self, ignored};
@@ -111,36 +113,39 @@ pub fn read(number: &NumberId, event: Option<&str>, body: &[u8], now: Timestamp)
     reading.pushed
 }
 
-/// What happened, by its name or else by the shape of the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happened to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
+    /// It came in.
     Received,
-    /// Something that went out got so far.
+    /// It went out and got so far.
     Outbound(Step),
-    Other(String),
 }
 
 impl Event {
-    fn named(name: &str) -> Self {
+    /// Reads an event's name.
+    ///
+    /// # Errors
+    /// The name, in safe characters, of an event that is none of these.
+    fn named(name: &str) -> Result<Self, String> {
         let name = name.trim().to_ascii_lowercase();
         match name.strip_prefix("whatsapp.message.") {
-            Some("received") => Self::Received,
-            Some("sent") => Self::Outbound(Step::Sent),
-            Some("delivered") => Self::Outbound(Step::Delivered),
-            Some("read") => Self::Outbound(Step::Read),
-            Some("failed") => Self::Outbound(Step::Failed),
-            Some(_) | None => Self::Other(safe(&name)),
+            Some("received") => Ok(Self::Received),
+            Some("sent") => Ok(Self::Outbound(Step::Sent)),
+            Some("delivered") => Ok(Self::Outbound(Step::Delivered)),
+            Some("read") => Ok(Self::Outbound(Step::Read)),
+            Some("failed") => Ok(Self::Outbound(Step::Failed)),
+            Some(_) | None => Err(safe(&name)),
         }
     }
 
-    fn name(&self) -> &str {
+    fn name(self) -> &'static str {
         match self {
             Self::Received => "whatsapp.message.received",
             Self::Outbound(Step::Sent) => "whatsapp.message.sent",
             Self::Outbound(Step::Delivered) => "whatsapp.message.delivered",
             Self::Outbound(Step::Read) => "whatsapp.message.read",
             Self::Outbound(Step::Failed) => "whatsapp.message.failed",
-            Self::Other(name) => name,
         }
     }
 }
@@ -158,12 +163,12 @@ fn safe(name: &str) -> String {
 /// What is wrong with an id that is none.
 fn other_number<const N: usize>(
     ours: &NumberId,
-    ids: [Option<&RawValue>; N],
+    ids: [Option<&str>; N],
 ) -> Result<Option<NumberId>, &'static str> {
-    let Some(id) = ids.into_iter().flatten().find_map(text) else {
+    let Some(id) = ids.into_iter().flatten().next() else {
         return Ok(None);
     };
-    match NumberId::new(&id) {
+    match NumberId::new(id) {
         Ok(id) => Ok((id != *ours).then_some(id)),
         Err(_) => Err("a phone_number_id that is none"),
     }
@@ -181,63 +186,74 @@ impl Reading<'_> {
         if !is_object(body) {
             return Kind::Malformed("not an object");
         }
-        let names = ["entry", "data", "batch", "message", "event", "type"];
-        let [entry, data, batch, message, event, kind] = pick(body, names);
+        let names = [
+            "entry",
+            "data",
+            "batch",
+            "event",
+            "type",
+            "message",
+            "conversation",
+            "phone_number_id",
+            "whatsapp_config",
+        ];
+        let [entry, data, batch, event, kind, parts @ ..] = pick(body, names);
         let list = data.filter(|data| is_list(data));
-        if let Some(entries) = entry.filter(|_| message.is_none() && list.is_none()) {
+        let element = Element::of(body, parts);
+        if let Some(entries) = entry.filter(|_| element.message.is_none() && list.is_none()) {
             return self.envelope(entries);
         }
         let kind = kind.and_then(text).filter(|kind| {
             // A message has a type too, which is no event.
-            list.is_some() || message.is_none() || kind.trim_start().starts_with("whatsapp.")
+            list.is_some()
+                || element.message.is_none()
+                || kind.trim_start().starts_with("whatsapp.")
         });
         let header = header.filter(|name| !name.trim().is_empty());
-        let event = header
+        let name = header
             .map(str::to_owned)
             .or_else(|| event.and_then(text))
-            .or(kind)
-            .map(|name| Event::named(&name));
+            .or(kind);
+        let event = match name.map(|name| Event::named(&name)).transpose() {
+            _ if element.is_v1() => return Kind::V1,
+            Ok(event) => event,
+            Err(other) => return Kind::Other(other),
+        };
         match list {
-            Some(list) => self.batch(event.as_ref(), list),
+            Some(list) => self.batch(event, list),
             None if batch.is_some_and(|batch| batch.get() == "true") => {
                 Kind::Malformed("a batch without its list")
             }
-            None => self.single(event, body),
+            None => self.single(event, &element),
         }
     }
 
-    fn single(&mut self, event: Option<Event>, body: &RawValue) -> Kind {
-        if element::is_v1(body) {
-            return Kind::V1;
-        }
-        let event = match (event, element::shape(body)) {
-            (Some(Event::Other(name)), _) => return Kind::Other(name),
+    fn single(&mut self, event: Option<Event>, element: &Element<'_>) -> Kind {
+        let event = match (event, element.shape()) {
             (Some(event), Some(_)) | (None, Some(event)) => event,
             (Some(_), None) => return Kind::Malformed("no message in it"),
             (None, None) => return Kind::Malformed("no known shape"),
         };
-        match self.element(&event, body) {
+        match self.element(event, element) {
             Taken::Yes => Kind::Single,
             Taken::Nothing => Kind::Other(event.name().to_owned()),
         }
     }
 
-    fn batch(&mut self, event: Option<&Event>, list: &RawValue) -> Kind {
-        if let Some(Event::Other(name)) = event {
-            return Kind::Other(name.clone());
-        }
+    fn batch(&mut self, event: Option<Event>, list: &RawValue) -> Kind {
         let list = elements(list, MOST);
         self.pushed.left_out += list.beyond;
-        let mut old = 0;
-        for element in list.taken.iter().copied() {
-            if element::is_v1(element) {
-                old += 1;
-            } else {
-                let event = event.cloned().or_else(|| element::shape(element));
-                self.element(&event.unwrap_or(Event::Received), element);
+        let mut kind = Kind::Batch;
+        for element in list.taken {
+            let element = Element::find(element);
+            if element.is_v1() {
+                kind = Kind::V1;
+                continue;
             }
+            let event = event.or_else(|| element.shape());
+            self.element(event.unwrap_or(Event::Received), &element);
         }
-        if old > 0 { Kind::V1 } else { Kind::Batch }
+        kind
     }
 
     fn has_room(&mut self) -> bool {

@@ -13,7 +13,8 @@ pub(crate) mod unread;
 use std::time::Duration;
 
 use model::{
-    Arrival, Identity, IgnoreReason, Ignored, Inbound, MessageId, NumberId, Source, Timestamp,
+    Arrival, Identity, IgnoreReason, Ignored, Inbound, MessageId, NumberId, Receipt, Source,
+    Timestamp,
 };
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 pub use kapso::Conversation;
 pub(crate) use kapso::Profile;
 use message::Message;
+use receipt::Step;
 
 /// How far in the future a message's time may lie; beyond that a clock is wrong, and it is dated by its receipt.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
@@ -96,37 +98,127 @@ pub(crate) fn listed(
     source: Source,
     now: Timestamp,
 ) -> Listed {
-    let message = match raw.get().len() {
-        ..=MOST => Message::read(raw).ok_or("not a message object"),
-        _ => Err("larger than a message can be"),
-    };
-    let message = match message {
-        Ok(message) => message,
-        Err(what) => {
-            let arrival = malformed(number, raw, what);
-            let (at, sent) = (now, None);
-            return Listed { arrival, at, sent };
+    Item::read(raw).listed(number, context, source, now)
+}
+
+/// A message object that has been read, and not yet been judged.
+pub(crate) struct Item<'a> {
+    raw: &'a RawValue,
+    /// What is wrong with it where there is none.
+    message: Result<Message, &'static str>,
+}
+
+impl<'a> Item<'a> {
+    pub(crate) fn read(raw: &'a RawValue) -> Self {
+        let message = match raw.get().len() {
+            ..=MOST => Message::read(raw).ok_or("not a message object"),
+            _ => Err("larger than a message can be"),
+        };
+        Self { raw, message }
+    }
+
+    /// Whether it is a message of version 1, which has its type under another name (kapso.md 4.4).
+    pub(crate) fn is_v1(&self) -> bool {
+        let untyped = |message: &Message| message.kind.is_none();
+        self.message.as_ref().is_ok_and(untyped)
+            && unread::pick(self.raw, ["message_type"])[0].is_some()
+    }
+
+    /// Whether it says of what type it is.
+    pub(crate) fn has_type(&self) -> bool {
+        let typed = |message: &Message| message.kind.is_some();
+        self.message.as_ref().is_ok_and(typed)
+    }
+
+    /// The business number that it names.
+    pub(crate) fn number(&self) -> Option<&str> {
+        let message = self.message.as_ref().ok()?;
+        message.kapso.phone_number_id.as_deref()
+    }
+
+    /// The number and the user id of its sender, as they stand there.
+    pub(crate) fn senders(&self) -> [Option<&str>; 2] {
+        let message = self.message.as_ref().ok();
+        message.map_or([None; 2], Message::senders)
+    }
+
+    /// How far it got, if Kapso says that it went out.
+    pub(crate) fn step(&self) -> Option<Step> {
+        let message = self.message.as_ref().ok()?;
+        let status = message.kapso.status.as_deref();
+        let step = status.and_then(Step::named).unwrap_or(Step::Sent);
+        message.says("outbound").then_some(step)
+    }
+
+    /// What it is to the bridge, with what an outbound one tells.
+    pub(crate) fn listed(
+        &self,
+        number: &NumberId,
+        context: Option<&Conversation>,
+        source: Source,
+        now: Timestamp,
+    ) -> Listed {
+        let message = match &self.message {
+            Ok(message) => message,
+            Err(what) => {
+                let arrival = malformed(number, self.raw, what);
+                let (at, sent) = (now, None);
+                return Listed { arrival, at, sent };
+            }
+        };
+        let at = sent_at(message.timestamp, now);
+        let id = message
+            .id
+            .as_deref()
+            .and_then(|id| MessageId::new(id).ok())
+            .unwrap_or_else(|| own_id(self.raw));
+        let outbound = message.is_outbound();
+        let sent = (outbound && !is_own_id(&id)).then(|| Sent {
+            id: id.clone(),
+            to: message.recipients(),
+            text: message.words(),
+            status: message.kapso.status.clone(),
+            by_hand: message.is_of_phone(),
+        });
+        let arrival = match inbound(number, &id, at, message, context, source) {
+            Ok(inbound) => Arrival::Message(Box::new(inbound)),
+            Err(reason) => ignored(number, id, reason),
+        };
+        Listed { arrival, at, sent }
+    }
+
+    /// The receipt that an event of Kapso's gives about it; none when it came in instead of going out.
+    ///
+    /// # Errors
+    /// What is wrong with an object that cannot be a message.
+    pub(crate) fn receipt(
+        &self,
+        number: &NumberId,
+        context: Option<&Conversation>,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<Option<Receipt>, &'static str> {
+        let message = self.message.as_ref().map_err(|what| *what)?;
+        if message.says("inbound") {
+            return Ok(None);
         }
-    };
-    let at = sent_at(message.timestamp, now);
-    let id = message
-        .id
-        .as_deref()
-        .and_then(|id| MessageId::new(id).ok())
-        .unwrap_or_else(|| own_id(raw));
-    let outbound = message.is_outbound();
-    let sent = (outbound && !is_own_id(&id)).then(|| Sent {
-        id: id.clone(),
-        to: message.recipients(),
-        text: message.words(),
-        status: message.kapso.status.clone(),
-        by_hand: message.is_of_phone(),
-    });
-    let arrival = match inbound(number, &id, at, &message, context, source) {
-        Ok(inbound) => Arrival::Message(Box::new(inbound)),
-        Err(reason) => ignored(number, id, reason),
-    };
-    Listed { arrival, at, sent }
+        receipt::of_message(number, message, context, step, now).map(Some)
+    }
+
+    /// The receipt that Meta's copy of a message gives that went out from the business number.
+    ///
+    /// # Errors
+    /// What is wrong with an object that cannot be a message.
+    pub(crate) fn echo(
+        &self,
+        number: &NumberId,
+        by_hand: bool,
+        now: Timestamp,
+    ) -> Result<Option<Receipt>, &'static str> {
+        let message = self.message.as_ref().map_err(|what| *what)?;
+        let receipt = receipt::of_message(number, message, None, Step::Sent, now)?;
+        Ok(Some(Receipt { by_hand, ..receipt }))
+    }
 }
 
 /// Something that is recorded because it cannot be read, under an id made of its content.

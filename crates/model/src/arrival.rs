@@ -156,6 +156,36 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// The word for it in reports.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Media(media) => media.kind.name(),
+            Self::Location(_) => "location",
+            Self::Contacts { .. } => "contacts",
+            Self::Reaction { .. } => "reaction",
+            Self::Choice(_) => "choice",
+            Self::Order { .. } => "order",
+            Self::System { .. } => "system",
+            Self::Unsupported { kind } => kind,
+        }
+    }
+
+    /// What the person wrote, said or chose, where there are words.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Text { body } | Self::System { body } => Some(body),
+            Self::Media(media) => media.transcript.as_deref().or(media.caption.as_deref()),
+            Self::Location(place) => place.name.as_deref(),
+            Self::Reaction { emoji, .. } => emoji.as_deref(),
+            Self::Choice(choice) => Some(&choice.title),
+            Self::Order { text, .. } => text.as_deref(),
+            Self::Contacts { .. } | Self::Unsupported { .. } => None,
+        }
+    }
+}
+
 /// The kinds of file that WhatsApp knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

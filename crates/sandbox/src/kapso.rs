@@ -31,15 +31,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use api::Api;
-use ledger::{Ledger, Names};
+use ledger::{Accepted, Ledger, Names};
 use outgoing::NewMessage;
 use webhook::Dispatcher;
 
 pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
-pub use fault::{Faults, ListFault, SendFault};
+pub use fault::{DeliveryFault, Faults, ListFault, SendFault};
 pub use incoming::Incoming;
 pub use refusal::Refusal;
-pub use webhook::{Buffering, WebhookTarget, WebhookTiming};
+pub use webhook::{Buffering, Envelope, Signature, WebhookTarget, WebhookTiming};
 
 /// How a stand-in is set up.
 #[derive(Debug, Clone)]
@@ -122,14 +122,15 @@ impl KapsoStandIn {
             }
         };
         let ledger = Arc::new(Ledger::new(names(), options.clock.clone(), announcer));
+        let faults = Arc::new(Faults::default());
         let tracker = TaskTracker::new();
         if let Some(dispatcher) = dispatcher {
-            let errand = dispatcher.run(Arc::clone(&ledger), stop.clone(), tracker.clone());
-            tracker.spawn(errand);
+            let (ledger, faults) = (Arc::clone(&ledger), Arc::clone(&faults));
+            tracker.spawn(dispatcher.run(ledger, faults, stop.clone(), tracker.clone()));
         }
         let api = Arc::new(Api {
             ledger,
-            faults: Faults::default(),
+            faults,
             names: names(),
             key: options.api_key,
             clock: options.clock,
@@ -169,7 +170,8 @@ impl KapsoStandIn {
         self.api.ledger.plant(raw, created_at);
     }
 
-    /// Shows a message that was received [`hidden`](Incoming::hidden); false when there is no such message.
+    /// Shows a message in the list that was received [`hidden`](Incoming::hidden), or sent
+    /// [unlisted](Faults::unlisted_sends); false when there is no such message.
     pub fn reveal(&self, message: &MessageId) -> bool {
         self.api.ledger.reveal(message)
     }
@@ -183,7 +185,13 @@ impl KapsoStandIn {
     /// Kapso's inbox (kapso.md 4.7). It is among [`KapsoStandIn::sent`], with a null `body`.
     pub fn send_by_hand(&self, to: &str, text: &str, origin: &str) -> MessageId {
         let message = NewMessage::text(to, text);
-        let id = self.api.ledger.accept(message, origin, Instant::now());
+        let accepted = Accepted {
+            origin,
+            listed: true,
+            answer_lost: false,
+            arrived: Instant::now(),
+        };
+        let id = self.api.ledger.accept(message, &accepted);
         self.api.deliver(&id);
         id
     }
@@ -237,6 +245,15 @@ impl KapsoStandIn {
     /// Every attempt to deliver a webhook, in order; the last 100,000.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.api.ledger.deliveries()
+    }
+
+    /// Waits until no webhook delivery is under way: each was taken, or given up. Batches that wait for more messages
+    /// are under way.
+    pub async fn delivered(&self) {
+        if let Some(mut open) = self.api.ledger.notices_open() {
+            // An error would mean that the ledger is gone, and this handle keeps it.
+            let _ = open.wait_for(|open| *open == 0).await;
+        }
     }
 
     /// Waits until `look` finds what it wants; it looks again whenever something happened.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use model::ChatKey;
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, OptionalExtension as _, Params};
 
 /// The kinds of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,24 +60,33 @@ pub enum StoreError {
     /// A value could not be written as JSON.
     #[error("cannot be written as JSON: {0}")]
     Encode(#[from] serde_json::Error),
-    /// The database failed: the disk is full or broken, or the journal was closed.
+    /// The database failed: the disk is full or broken.
     #[error("state.db: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] rusqlite::Error),
+    /// The verb ran and its commit failed, or the disk refused it together with others: nothing of it is there.
+    #[error("state.db: {0}")]
+    NotCommitted(String),
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
 }
 
 /// The conflict of a statement that matched no row, with the state in which the row really is.
-pub(crate) async fn conflict(
-    connection: &mut SqliteConnection,
+pub(crate) fn conflict(
+    connection: &Connection,
     row: Row,
     id: i64,
     verb: &'static str,
 ) -> StoreError {
-    let found = sqlx::query_scalar(match row {
-        Row::Message => "SELECT state FROM message WHERE seq = $1",
-        Row::Turn => "SELECT state FROM turn WHERE id = $1",
-        Row::Outgoing => "SELECT state FROM outgoing WHERE id = $1",
-    });
-    match found.bind(id).fetch_optional(connection).await {
+    let state = match row {
+        Row::Message => "SELECT state FROM message WHERE seq = ?1",
+        Row::Turn => "SELECT state FROM turn WHERE id = ?1",
+        Row::Outgoing => "SELECT state FROM outgoing WHERE id = ?1",
+    };
+    match connection
+        .query_row(state, [id], |row| row.get(0))
+        .optional()
+    {
         Ok(found) => StoreError::Conflict {
             row,
             id,
@@ -85,5 +94,18 @@ pub(crate) async fn conflict(
             found,
         },
         Err(error) => error.into(),
+    }
+}
+
+/// Runs an update of one row that names its old states; a conflict when it matched none.
+pub(crate) fn change(
+    connection: &Connection,
+    (row, id, verb): (Row, i64, &'static str),
+    update: &str,
+    params: impl Params,
+) -> Result<(), StoreError> {
+    match connection.prepare_cached(update)?.execute(params)? {
+        0 => Err(conflict(connection, row, id, verb)),
+        _ => Ok(()),
     }
 }

@@ -3,23 +3,33 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use model::{Arrival, ChatKey, IgnoreReason, NumberId, Outgoing, Timestamp};
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, Transaction};
+use model::{Arrival, ChatKey, IgnoreReason, NumberId, Outgoing, Source, Timestamp};
+use rusqlite::{Connection, params};
 
-use crate::error::{Row, StoreError, conflict};
-use crate::outgoing::{Kind, insert};
-use crate::row::StoredMessage;
+use crate::error::{Row, StoreError, change};
+use crate::outgoing::{Draft, Kind, insert};
+use crate::row::{StoredMessage, all, first};
 use crate::state::MessageState;
+use crate::tally::{Counter, count};
 use crate::{Store, row};
 
 /// After a notice, a chat gets none for this long, however often it is refused.
 const NOTICE_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// The messages of a chat that wait, in order.
-pub(crate) const RECEIVED: &str = "SELECT seq, body, received_at FROM message
-     WHERE chat = $1 AND state = 'received' ORDER BY sent_at, seq LIMIT $2";
+pub(crate) const RECEIVED: &str = "SELECT seq, body, received_at, released_at FROM message
+     WHERE chat = ?1 AND state = 'received' ORDER BY sent_at, seq LIMIT ?2";
+
+/// How far a list was read, and what that tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    /// The number whose list it is.
+    pub number: &'a NumberId,
+    /// Up to when it was read.
+    pub to: Timestamp,
+    /// Where messages are pushed as well: new ones that were sent before this time were missed by the pushes.
+    pub recovered_before: Option<Timestamp>,
+}
 
 /// What [`Store::accept`] found in a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +38,8 @@ pub struct Accepted {
     pub fresh: Vec<ChatKey>,
     /// Messages that were not known.
     pub new: u64,
+    /// Of these, those that only the list had.
+    pub recovered: u64,
     /// Items that were known, or stood in the batch twice.
     pub duplicates: u64,
     /// Items that were not known and are nothing for the agent.
@@ -46,30 +58,47 @@ impl Store {
     pub async fn accept(
         &self,
         arrivals: &[Arrival],
-        listed_to: Option<(&NumberId, Timestamp)>,
+        listing: Option<Listing<'_>>,
     ) -> Result<Accepted, StoreError> {
-        let now = self.now();
-        let mut accepted = Accepted::default();
-        let mut fresh = HashSet::new();
-        let mut tx = self.begin().await?;
-        for arrival in arrivals {
-            match (record(&mut tx, arrival, now).await?, arrival) {
-                (false, _) => accepted.duplicates += 1,
-                (true, Arrival::Ignored(_)) => accepted.ignored += 1,
-                (true, Arrival::Message(inbound)) => {
-                    accepted.new += 1;
-                    let chat = inbound.chat();
-                    if fresh.insert(chat.clone()) {
-                        accepted.fresh.push(chat);
+        let now = self.now().as_millis();
+        let drafts: Vec<NewMessage> = arrivals
+            .iter()
+            .map(NewMessage::of)
+            .collect::<Result<_, _>>()?;
+        let recovered_before = listing.and_then(|listing| listing.recovered_before);
+        let cursor = listing.map(|listing| (listing.number.clone(), listing.to));
+        self.write(move |tx| {
+            let (mut accepted, mut fresh, mut pushed_again) =
+                (Accepted::default(), HashSet::new(), 0);
+            for draft in drafts {
+                let new = draft.record(tx, now)?;
+                match (draft.inbound, new) {
+                    (Some(arrived), true) => {
+                        accepted.new += 1;
+                        accepted.recovered += u64::from(
+                            arrived.source == Source::Poll
+                                && recovered_before.is_some_and(|before| arrived.sent_at < before),
+                        );
+                        if fresh.insert(arrived.chat.clone()) {
+                            accepted.fresh.push(arrived.chat);
+                        }
+                    }
+                    (None, true) => accepted.ignored += 1,
+                    (arrived, false) => {
+                        accepted.duplicates += 1;
+                        let pushed = arrived.is_some_and(|it| it.source == Source::Webhook);
+                        pushed_again += u64::from(pushed);
                     }
                 }
             }
-        }
-        if let Some((number, to)) = listed_to {
-            move_cursor(&mut tx, number, to).await?;
-        }
-        tx.commit().await?;
-        Ok(accepted)
+            count(tx, Counter::Duplicates, pushed_again)?;
+            count(tx, Counter::Recovered, accepted.recovered)?;
+            if let Some((number, to)) = &cursor {
+                move_cursor(tx, number, *to)?;
+            }
+            Ok(accepted)
+        })
+        .await
     }
 
     /// How far the list of `number` has been read; none when it never was.
@@ -77,11 +106,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn listed_to(&self, number: &NumberId) -> Result<Option<Timestamp>, StoreError> {
-        let to: Option<i64> = sqlx::query_scalar("SELECT listed_to FROM listing WHERE number = $1")
-            .bind(number.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(to.map(Timestamp::from_millis))
+        let number = number.as_str().to_owned();
+        self.read(move |connection| {
+            let cursor = "SELECT listed_to FROM listing WHERE number = ?1";
+            first(connection, cursor, [number], |row| {
+                Ok(Timestamp::from_millis(row.get(0)?))
+            })
+        })
+        .await
     }
 
     /// The chats that have a message in `received` or an unfinished turn, the longest waiting first.
@@ -89,19 +121,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn chats_with_work(&self) -> Result<Vec<ChatKey>, StoreError> {
-        let names: Vec<String> = sqlx::query_scalar(
-            "SELECT chat FROM (
+        self.read(|connection| {
+            let waiting = "SELECT chat FROM (
                 SELECT chat, received_at AS since FROM message WHERE state = 'received'
                 UNION ALL
                 SELECT chat, created_at AS since FROM turn WHERE state IN ('queued', 'asked')
-             ) AS waiting GROUP BY chat ORDER BY MIN(since), chat",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        names
-            .iter()
-            .map(|name| row::chat(Row::Message, name))
-            .collect()
+             ) AS waiting GROUP BY chat ORDER BY MIN(since), chat";
+            all(connection, waiting, [], |found| {
+                row::chat(Row::Message, &found.get::<_, String>(0)?)
+            })
+        })
+        .await
     }
 
     /// The messages of `chat` that wait for a turn: at most `limit`, in the order in which they were sent, and in
@@ -114,12 +144,16 @@ impl Store {
         chat: &ChatKey,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let rows = sqlx::query(RECEIVED)
-            .bind(chat.to_string())
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(StoredMessage::read).collect()
+        let chat = chat.to_string();
+        self.read(move |connection| {
+            all(
+                connection,
+                RECEIVED,
+                params![chat, limit],
+                StoredMessage::read,
+            )
+        })
+        .await
     }
 
     /// Turns a message away. Returns whether `notice` was queued: it is not when the chat was given one within the
@@ -135,23 +169,26 @@ impl Store {
         reason: &str,
         notice: Option<&Outgoing>,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let to = MessageState::Refused.as_str();
-        let done = leave_received(message, to, reason)
-            .execute(&mut *tx)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Err(conflict(&mut tx, Row::Message, message, to).await);
-        }
-        let queued = match notice {
-            Some(notice) if !self.was_noticed(&mut tx, &notice.chat).await? => {
-                insert(&mut tx, notice, Kind::Notice, self.now()).await?;
-                true
+        let (now, reason) = (self.now(), reason.to_owned());
+        let notice = notice.map(Draft::of).transpose()?;
+        self.write(move |tx| {
+            leave_received(tx, message, MessageState::Refused, &reason, now)?;
+            let Some(notice) = notice else {
+                return Ok(false);
+            };
+            let noticed = "SELECT 1 FROM outgoing
+                 WHERE chat = ?1 AND created_at > ?2 AND kind = 'notice' LIMIT 1";
+            let since = now.earlier(NOTICE_PAUSE).as_millis();
+            if tx
+                .prepare_cached(noticed)?
+                .exists(params![notice.chat, since])?
+            {
+                return Ok(false);
             }
-            Some(_) | None => false,
-        };
-        tx.commit().await?;
-        Ok(queued)
+            insert(tx, (None, 0), &notice, Kind::Notice, now)?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Sets a message aside that is nothing for the agent, such as a reaction.
@@ -161,14 +198,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the message is not in `received`.
     pub async fn ignore(&self, message: i64, reason: &str) -> Result<(), StoreError> {
-        let to = MessageState::Ignored.as_str();
-        self.change(
-            Row::Message,
-            message,
-            to,
-            leave_received(message, to, reason),
-        )
-        .await
+        self.leave(message, MessageState::Ignored, reason).await
     }
 
     /// Sets a message aside that cannot become a turn.
@@ -178,64 +208,97 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the message is not in `received`.
     pub async fn fail(&self, message: i64, reason: &str) -> Result<(), StoreError> {
-        let to = MessageState::Failed.as_str();
-        self.change(
-            Row::Message,
-            message,
-            to,
-            leave_received(message, to, reason),
-        )
-        .await
+        self.leave(message, MessageState::Failed, reason).await
     }
 
-    async fn was_noticed(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        chat: &ChatKey,
-    ) -> Result<bool, StoreError> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM outgoing WHERE chat = $1 AND created_at > $2 AND kind = 'notice' LIMIT 1")
-                .bind(chat.to_string())
-                .bind(self.now().earlier(NOTICE_PAUSE).as_millis())
-                .fetch_optional(&mut **tx)
-                .await?;
-        Ok(last.is_some())
+    /// Sets a message aside that waited for too long to be answered.
+    ///
+    /// Durable afterwards: `received` → `expired` with the reason. Repeated: a conflict.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the message is not in `received`.
+    pub async fn expire(&self, message: i64, reason: &str) -> Result<(), StoreError> {
+        self.leave(message, MessageState::Expired, reason).await
+    }
+
+    async fn leave(&self, message: i64, to: MessageState, reason: &str) -> Result<(), StoreError> {
+        let (now, reason) = (self.now(), reason.to_owned());
+        self.write(move |tx| {
+            let expired = u64::from(to == MessageState::Expired);
+            count(tx, Counter::Expired, expired)?;
+            leave_received(tx, message, to, &reason, now)
+        })
+        .await
     }
 }
 
-/// Writes one item down unless it is known; whether it was new.
-async fn record(
-    tx: &mut Transaction<'static, Sqlite>,
-    arrival: &Arrival,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let insert = sqlx::query(
-        "INSERT INTO message (number, wamid, received_at, state, chat, body, sent_at, reason, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (number, wamid) DO NOTHING",
-    );
-    let insert = match arrival {
-        Arrival::Message(inbound) => insert
-            .bind(inbound.number.as_str())
-            .bind(inbound.id.as_str())
-            .bind(now.as_millis())
-            .bind(MessageState::Received.as_str())
-            .bind(inbound.chat().to_string())
-            .bind(serde_json::to_string(inbound)?)
-            .bind(inbound.sent_at.as_millis())
-            .bind(None::<&str>)
-            .bind(None::<&str>),
-        Arrival::Ignored(ignored) => insert
-            .bind(ignored.number.as_str())
-            .bind(ignored.id.as_str())
-            .bind(now.as_millis())
-            .bind(MessageState::Ignored.as_str())
-            .bind(None::<String>)
-            .bind(None::<String>)
-            .bind(None::<i64>)
-            .bind(ignored.reason.name())
-            .bind(detail(&ignored.reason)),
-    };
-    Ok(insert.execute(&mut **tx).await?.rows_affected() == 1)
+/// An item as it will stand in its row.
+struct NewMessage {
+    number: String,
+    wamid: String,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+    /// Where it is a message.
+    inbound: Option<Arrived>,
+}
+
+struct Arrived {
+    chat: ChatKey,
+    body: String,
+    sent_at: Timestamp,
+    source: Source,
+}
+
+impl NewMessage {
+    fn of(arrival: &Arrival) -> Result<Self, StoreError> {
+        Ok(match arrival {
+            Arrival::Message(inbound) => Self {
+                number: inbound.number.as_str().to_owned(),
+                wamid: inbound.id.as_str().to_owned(),
+                reason: None,
+                detail: None,
+                inbound: Some(Arrived {
+                    chat: inbound.chat(),
+                    body: serde_json::to_string(inbound)?,
+                    sent_at: inbound.sent_at,
+                    source: inbound.source,
+                }),
+            },
+            Arrival::Ignored(ignored) => Self {
+                number: ignored.number.as_str().to_owned(),
+                wamid: ignored.id.as_str().to_owned(),
+                reason: Some(ignored.reason.name()),
+                detail: detail(&ignored.reason).map(str::to_owned),
+                inbound: None,
+            },
+        })
+    }
+
+    /// Writes the item down unless it is known; whether it was new.
+    fn record(&self, tx: &Connection, now: i64) -> Result<bool, StoreError> {
+        let mut insert = tx.prepare_cached(
+            "INSERT INTO message (number, wamid, received_at, state, chat, body, sent_at, reason, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (number, wamid) DO NOTHING",
+        )?;
+        let state = if self.inbound.is_some() {
+            MessageState::Received
+        } else {
+            MessageState::Ignored
+        };
+        let inbound = self.inbound.as_ref();
+        let inserted = insert.execute(params![
+            self.number,
+            self.wamid,
+            now,
+            state.as_str(),
+            inbound.map(|arrived| arrived.chat.to_string()),
+            inbound.map(|arrived| &arrived.body),
+            inbound.map(|arrived| arrived.sent_at.as_millis()),
+            self.reason,
+            self.detail,
+        ])?;
+        Ok(inserted == 1)
+    }
 }
 
 /// What a reason's name does not say.
@@ -251,29 +314,26 @@ fn detail(reason: &IgnoreReason) -> Option<&str> {
     }
 }
 
-async fn move_cursor(
-    tx: &mut Transaction<'static, Sqlite>,
-    number: &NumberId,
-    to: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO listing (number, listed_to) VALUES ($1, $2)
+fn move_cursor(tx: &Connection, number: &NumberId, to: Timestamp) -> Result<(), StoreError> {
+    let mut cursor = tx.prepare_cached(
+        "INSERT INTO listing (number, listed_to) VALUES (?1, ?2)
          ON CONFLICT (number) DO UPDATE SET listed_to = excluded.listed_to",
-    )
-    .bind(number.as_str())
-    .bind(to.as_millis())
-    .execute(&mut **tx)
-    .await?;
+    )?;
+    cursor.execute(params![number.as_str(), to.as_millis()])?;
     Ok(())
 }
 
-fn leave_received<'q>(
+fn leave_received(
+    tx: &Connection,
     message: i64,
-    to: &'q str,
-    reason: &'q str,
-) -> Query<'q, Sqlite, SqliteArguments> {
-    sqlx::query("UPDATE message SET state = $2, reason = $3 WHERE seq = $1 AND state = 'received'")
-        .bind(message)
-        .bind(to)
-        .bind(reason)
+    to: MessageState,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    change(
+        tx,
+        (Row::Message, message, to.as_str()),
+        "UPDATE message SET state = ?2, reason = ?3, done_at = ?4 WHERE seq = ?1 AND state = 'received'",
+        params![message, to.as_str(), reason, now.as_millis()],
+    )
 }

@@ -8,19 +8,28 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use model::Clock;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::Store;
+use crate::journal;
 use crate::lock::{Lock, Refused};
 
-/// The schema, step by step.
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The schema, step by step; the file knows how many it has taken (`user_version`).
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_journal.sql"),
+    include_str!("../migrations/0002_ledger.sql"),
+];
+
+/// How long a connection waits for another one's lock, such as the last commit of a process that ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prepared statements that a connection keeps: more than there are.
+const STATEMENTS: usize = 128;
 
 /// Marks a SQLite file as this program's journal ("KWAJ").
 const APPLICATION_ID: i32 = 0x4b57_414a;
@@ -86,7 +95,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What SQLite says.
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
 }
 
@@ -115,22 +124,32 @@ impl Store {
         let file = Journal {
             path: dir.join("state.db"),
             wal: dir.join("state.db-wal"),
+            dir: dir.to_owned(),
         };
-        let is_new = !file.path.try_exists().map_err(at(&file.path))?;
-        let pool = if is_new {
-            file.make(dir).await?;
-            file.connect().await?
-        } else {
-            let check = file.inspect()?;
-            let pool = file.connect().await?;
-            file.verify(&pool, check).await?;
-            pool
+        let path = file.path.clone();
+        let (jobs, queue) = mpsc::channel(journal::QUEUE);
+        let (tell, opened) = oneshot::channel();
+        // Opening takes milliseconds: the thread that will own the connection does it.
+        let thread = thread::Builder::new().name("journal".to_owned());
+        let serve = move || match file.open() {
+            Ok((connection, is_new)) => {
+                let _ = tell.send(Ok(is_new));
+                journal::run(connection, queue);
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
         };
+        thread.spawn(serve).map_err(at(&path))?;
+        let ended = |_| at(&path)(io::Error::other("the journal's thread ended"));
+        let is_new = opened.await.map_err(ended)??;
         Ok(Self {
-            pool,
+            jobs,
+            path,
             clock,
             lock: Arc::new(lock),
             is_new,
+            slimmed: Arc::default(),
         })
     }
 }
@@ -139,11 +158,26 @@ impl Store {
 struct Journal {
     path: PathBuf,
     wal: PathBuf,
+    dir: PathBuf,
 }
 
 impl Journal {
+    /// Opens the journal, made where there is none; whether it was.
+    fn open(&self) -> Result<(Connection, bool), OpenError> {
+        let is_new = !self.path.try_exists().map_err(at(&self.path))?;
+        if is_new {
+            self.make()?;
+            return Ok((self.connect()?, true));
+        }
+        let check = self.inspect()?;
+        let connection = self.connect()?;
+        self.verify(&connection, check)?;
+        Ok((connection, false))
+    }
+
     /// Makes an empty journal. It appears under its name when it is whole and on disk.
-    async fn make(&self, dir: &Path) -> Result<(), OpenError> {
+    fn make(&self) -> Result<(), OpenError> {
+        let dir = &self.dir;
         let draft = dir.join("state.db.new");
         // Leftovers: a draft of a start that was cut short, and the log of a journal that was moved away.
         for stale in [&draft, &dir.join("state.db.new-wal"), &self.wal] {
@@ -158,18 +192,16 @@ impl Journal {
             .mode(0o600)
             .open(&draft)
             .map_err(at(&draft))?;
-        let written = async {
-            let mut connection = drafting(&draft).connect().await?;
-            MIGRATIONS.run(&mut connection).await?;
-            let finish =
-                format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA journal_mode = WAL");
-            sqlx::raw_sql(AssertSqlSafe(finish))
-                .execute(&mut connection)
-                .await?;
-            connection.close().await?;
-            Ok::<(), MigrateError>(())
+        let written = || {
+            let connection = Connection::open(&draft)?;
+            // Nobody relies on a draft yet, so one flush at the end does for all steps.
+            connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")?;
+            migrate(&connection, 0)?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.execute_batch("PRAGMA journal_mode = WAL")?;
+            connection.close().map_err(|(_, error)| error)
         };
-        written.await.map_err(|error| self.migration(error))?;
+        written().map_err(|error| self.failure(error))?;
         file.sync_all().map_err(at(&draft))?;
         fs::rename(&draft, &self.path).map_err(at(&self.path))?;
         File::open(dir)
@@ -205,33 +237,43 @@ impl Journal {
         Ok(about.len() <= CHECKED_ALWAYS || crashed && about.len() <= CHECKED_AFTER_CRASH)
     }
 
-    async fn connect(&self) -> Result<SqlitePool, OpenError> {
-        SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(working(&self.path))
-            .await
-            .map_err(|error| self.failure(error))
+    /// A connection for which what is committed is on disk.
+    fn connect(&self) -> Result<Connection, OpenError> {
+        let connect = || {
+            let connection = Connection::open(&self.path)?;
+            connection.busy_timeout(PATIENCE)?;
+            connection.set_prepared_statement_cache_capacity(STATEMENTS);
+            connection.execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 PRAGMA cache_size = -{CACHE_KIB}; PRAGMA mmap_size = 0"
+            ))?;
+            Ok(connection)
+        };
+        connect().map_err(|error| self.failure(error))
     }
 
     /// Checks the inside where `check` says so, and brings the schema up to date.
-    async fn verify(&self, pool: &SqlitePool, check: bool) -> Result<(), OpenError> {
-        let mut connection = pool.acquire().await.map_err(|error| self.failure(error))?;
+    fn verify(&self, connection: &Connection, check: bool) -> Result<(), OpenError> {
+        let fail = |error| self.failure(error);
         if check {
-            let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-                .fetch_one(&mut *connection)
-                .await
-                .map_err(|error| self.failure(error))?;
+            let verdict: String = connection
+                .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+                .map_err(fail)?;
             if verdict != "ok" {
                 return Err(self.unreadable(format!("it is damaged ({})", verdict.trim())));
             }
         }
-        MIGRATIONS
-            .run(&mut *connection)
-            .await
-            .map_err(|error| self.migration(error))
+        let version = taken(connection).map_err(fail)?;
+        match usize::try_from(version) {
+            Ok(taken) if (1..=MIGRATIONS.len()).contains(&taken) => {
+                migrate(connection, taken).map_err(fail)
+            }
+            Ok(0) => Err(self.unreadable("its schema is not one of this program's".to_owned())),
+            Ok(_) | Err(_) => Err(OpenError::Newer {
+                path: self.path.clone(),
+                version,
+            }),
+        }
     }
 
     fn unreadable(&self, detail: String) -> OpenError {
@@ -241,33 +283,47 @@ impl Journal {
         }
     }
 
-    fn migration(&self, error: MigrateError) -> OpenError {
-        if let MigrateError::VersionMissing(version) = error {
-            return OpenError::Newer {
-                path: self.path.clone(),
-                version,
-            };
-        }
-        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
-            return self.failure(error);
-        }
-        self.unreadable(format!("its schema is not one of this program's ({error})"))
-    }
-
-    fn failure(&self, source: sqlx::Error) -> OpenError {
-        let code = source
-            .as_database_error()
-            .and_then(|error| error.code()?.parse::<i32>().ok());
-        // The low byte is the kind of failure: 11 is a damaged file, 26 not a database at all.
-        match code.map(|code| code & 0xff) {
-            Some(11) => self.unreadable(format!("it is damaged ({source})")),
-            Some(26) => self.unreadable("it is not a database".to_owned()),
+    fn failure(&self, source: rusqlite::Error) -> OpenError {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => {
+                self.unreadable(format!("it is damaged ({source})"))
+            }
+            Some(ErrorCode::NotADatabase) => self.unreadable("it is not a database".to_owned()),
             Some(_) | None => OpenError::Database {
                 path: self.path.clone(),
                 source,
             },
         }
     }
+}
+
+/// How many steps of the schema the file has taken.
+fn taken(connection: &Connection) -> rusqlite::Result<i64> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // Before 0.1.0 the first step was noted in a table of its own.
+    if version == 0 && connection.table_exists(None, "_sqlx_migrations")? {
+        let (steps, last) = connection.query_row(
+            "SELECT COUNT(*), MAX(version) FROM _sqlx_migrations",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+        )?;
+        if steps == 1 && last == 1 {
+            connection.execute_batch("DROP TABLE _sqlx_migrations; PRAGMA user_version = 1")?;
+            return Ok(1);
+        }
+        return Ok(last.max(steps));
+    }
+    Ok(version)
+}
+
+/// Takes the steps after the first `taken`, each as a whole.
+fn migrate(connection: &Connection, taken: usize) -> rusqlite::Result<()> {
+    for (step, schema) in (1..).zip(MIGRATIONS).skip(taken) {
+        connection.execute_batch(&format!(
+            "BEGIN; {schema}; PRAGMA user_version = {step}; COMMIT"
+        ))?;
+    }
+    Ok(())
 }
 
 /// What the first bytes of a SQLite file say ("Database File Format", section 1.3).
@@ -299,30 +355,6 @@ impl Header {
             bytes: page * u64::from(number(28)),
         })
     }
-}
-
-/// How a journal is worked with: what is committed is on disk.
-fn working(path: &Path) -> SqliteConnectOptions {
-    options(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .pragma("cache_size", format!("-{CACHE_KIB}"))
-        .pragma("mmap_size", "0")
-}
-
-/// How a draft is written: nobody relies on it yet, so one flush at the end does for all steps.
-fn drafting(path: &Path) -> SqliteConnectOptions {
-    options(path)
-        .journal_mode(SqliteJournalMode::Memory)
-        .synchronous(SqliteSynchronous::Off)
-}
-
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .thread_name(|_| "journal".to_owned())
-        .disable_statement_logging()
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {

@@ -1,9 +1,9 @@
 //! Rows as the stages see them, read back and checked.
 
-use model::{ChatKey, Identity, Inbound, NumberId, Outgoing, Timestamp, Turn};
+use model::{ChatKey, Identity, Inbound, MessageId, NumberId, Outgoing, Timestamp, Turn};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params};
 use serde::de::DeserializeOwned;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use crate::error::{Row, StoreError};
 use crate::state::{OutgoingId, OutgoingState, TurnId, TurnState};
@@ -17,6 +17,8 @@ pub struct StoredMessage {
     pub inbound: Inbound,
     /// When it was written here, by the bridge's clock.
     pub received_at: Timestamp,
+    /// When the operator put it back to work, if they did: its age counts from then.
+    pub released_at: Option<Timestamp>,
 }
 
 /// A turn in the journal.
@@ -70,9 +72,9 @@ pub struct StoredOutgoing {
 }
 
 impl StoredMessage {
-    /// Reads `seq, body, received_at`.
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        let id = row.try_get(0)?;
+    /// Reads `seq, body, received_at, released_at`.
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> Result<Self, StoreError> {
+        let id = row.get(0)?;
         let cells = Cells {
             row,
             kind: Row::Message,
@@ -82,13 +84,14 @@ impl StoredMessage {
             id,
             inbound: cells.json(1)?,
             received_at: cells.time(2)?,
+            released_at: cells.maybe_time(3)?,
         })
     }
 }
 
 impl StoredTurn {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        let id = row.try_get(0)?;
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> Result<Self, StoreError> {
+        let id = row.get(0)?;
         let cells = Cells {
             row,
             kind: Row::Turn,
@@ -98,10 +101,10 @@ impl StoredTurn {
             id: TurnId(id),
             turn: cells.json(1)?,
             state: cells.state(2, TurnState::parse)?,
-            boot: row.try_get(3)?,
+            boot: row.get(3)?,
             asked_at: cells.maybe_time(4)?,
             accepted_at: cells.maybe_time(5)?,
-            transcript_mark: row.try_get(6)?,
+            transcript_mark: row.get(6)?,
             attempts: cells.count(7)?,
             said: cells.count(8)?,
             created_at: cells.time(9)?,
@@ -110,8 +113,8 @@ impl StoredTurn {
 }
 
 impl StoredOutgoing {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        let id = row.try_get(0)?;
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> Result<Self, StoreError> {
+        let id = row.get(0)?;
         let cells = Cells {
             row,
             kind: Row::Outgoing,
@@ -119,13 +122,13 @@ impl StoredOutgoing {
         };
         Ok(Self {
             id: OutgoingId(id),
-            turn: row.try_get::<Option<i64>, _>(1)?.map(TurnId),
+            turn: row.get::<_, Option<i64>>(1)?.map(TurnId),
             part: cells.count(2)?,
             outgoing: cells.json(3)?,
             state: cells.state(4, OutgoingState::parse)?,
             attempts: cells.count(5)?,
             not_before: cells.maybe_time(6)?,
-            reason: row.try_get(7)?,
+            reason: row.get(7)?,
             created_at: cells.time(8)?,
             updated_at: cells.time(9)?,
         })
@@ -133,10 +136,10 @@ impl StoredOutgoing {
 }
 
 /// A row that knows its own name, for the errors.
-struct Cells<'r> {
-    row: &'r SqliteRow,
-    kind: Row,
-    id: i64,
+pub(crate) struct Cells<'r> {
+    pub(crate) row: &'r rusqlite::Row<'r>,
+    pub(crate) kind: Row,
+    pub(crate) id: i64,
 }
 
 impl Cells<'_> {
@@ -148,8 +151,12 @@ impl Cells<'_> {
         }
     }
 
-    fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
-        let text: String = self.row.try_get(column)?;
+    pub(crate) fn get<T: FromSql>(&self, column: usize) -> Result<T, StoreError> {
+        Ok(self.row.get(column)?)
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
+        let text: String = self.row.get(column)?;
         // The position alone: serde's own words would repeat the customer's.
         serde_json::from_str(&text).map_err(|error| {
             self.corrupt(format!(
@@ -160,26 +167,94 @@ impl Cells<'_> {
         })
     }
 
-    fn state<S>(&self, column: usize, parse: fn(&str) -> Option<S>) -> Result<S, StoreError> {
-        let text: String = self.row.try_get(column)?;
+    /// A body whose words may have been dropped.
+    pub(crate) fn maybe_json<T: DeserializeOwned>(
+        &self,
+        column: usize,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.row.get(column)?;
+        match text.as_deref() {
+            None | Some("") => Ok(None),
+            Some(_) => self.json(column).map(Some),
+        }
+    }
+
+    pub(crate) fn state<S>(
+        &self,
+        column: usize,
+        parse: fn(&str) -> Option<S>,
+    ) -> Result<S, StoreError> {
+        let text: String = self.row.get(column)?;
         parse(&text).ok_or_else(|| self.corrupt(format!("there is no state {text:?}")))
     }
 
-    fn count(&self, column: usize) -> Result<u32, StoreError> {
-        let count: i64 = self.row.try_get(column)?;
+    pub(crate) fn chat(&self, column: usize) -> Result<ChatKey, StoreError> {
+        let name: String = self.row.get(column)?;
+        chat(self.kind, &name)
+    }
+
+    pub(crate) fn wamid(&self, column: usize) -> Result<Option<MessageId>, StoreError> {
+        let id: Option<String> = self.row.get(column)?;
+        id.map(|id| MessageId::new(&id).map_err(|error| self.corrupt(format!("its wamid {error}"))))
+            .transpose()
+    }
+
+    pub(crate) fn count(&self, column: usize) -> Result<u32, StoreError> {
+        let count: i64 = self.row.get(column)?;
         u32::try_from(count).map_err(|error| self.corrupt(format!("{count} is no count: {error}")))
     }
 
-    fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(self.row.try_get(column)?))
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from_millis(self.row.get(column)?))
     }
 
-    fn maybe_time(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self
-            .row
-            .try_get::<Option<i64>, _>(column)?
-            .map(Timestamp::from_millis))
+    pub(crate) fn maybe_time(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = self.row.get(column)?;
+        Ok(millis.map(Timestamp::from_millis))
     }
+}
+
+/// All rows of a statement, each read by `read`.
+pub(crate) fn all<T>(
+    connection: &Connection,
+    statement: &str,
+    params: impl Params,
+    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// The first row of a statement, if there is one.
+pub(crate) fn first<T>(
+    connection: &Connection,
+    statement: &str,
+    params: impl Params,
+    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The message id in the first column.
+pub(crate) fn wamid(row: &rusqlite::Row<'_>) -> Result<MessageId, StoreError> {
+    wamid_at(row, 0)
+}
+
+/// The message id in a column.
+pub(crate) fn wamid_at(row: &rusqlite::Row<'_>, column: usize) -> Result<MessageId, StoreError> {
+    let id: String = row.get(column)?;
+    MessageId::new(&id).map_err(|error| StoreError::Corrupt {
+        row: Row::Message,
+        id: 0,
+        detail: format!("its wamid {error}"),
+    })
 }
 
 /// The chat of a name that [`ChatKey`]'s `Display` wrote.

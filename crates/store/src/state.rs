@@ -55,6 +55,10 @@ states! {
         Ignored = "ignored",
         /// Its turn failed, or it could not become one.
         Failed = "failed",
+        /// Too old to be answered when its turn came.
+        Expired = "expired",
+        /// Given up by the operator.
+        Dropped = "dropped",
     }
 }
 
@@ -85,8 +89,10 @@ states! {
         Unknown = "unknown",
         /// WhatsApp took it and named it.
         Sent = "sent",
-        /// It will never be sent.
+        /// It will not be sent, or WhatsApp could not deliver it.
         Failed = "failed",
+        /// Given up by the operator.
+        Dropped = "dropped",
     }
 }
 

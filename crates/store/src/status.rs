@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
+use model::Timestamp;
+use rusqlite::Connection;
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::row::all;
 use crate::state::{MessageState, OutgoingState, TurnState};
 
 /// How many different reasons [`Store::events`] reports, the most frequent first; the rest is left out.
@@ -27,6 +29,8 @@ pub struct Depths {
     pub oldest_turn: Option<Duration>,
     /// Age of the oldest outgoing message that is neither sent nor failed.
     pub oldest_outgoing: Option<Duration>,
+    /// Bytes of the file.
+    pub bytes: u64,
 }
 
 /// What happened to rows that did not go the whole way.
@@ -38,6 +42,10 @@ pub enum EventKind {
     Refused,
     /// Messages whose turn failed, or that could not become one.
     MessageFailed,
+    /// Messages that were too old to be answered.
+    Expired,
+    /// Messages that the operator gave up.
+    Dropped,
     /// Turns without an answer.
     TurnFailed,
     /// Outgoing messages that were given up.
@@ -51,6 +59,8 @@ impl EventKind {
             Self::Ignored => "ignored",
             Self::Refused => "refused",
             Self::MessageFailed => "message_failed",
+            Self::Expired => "expired",
+            Self::Dropped => "dropped",
             Self::TurnFailed => "turn_failed",
             Self::SendFailed => "send_failed",
         }
@@ -61,6 +71,8 @@ impl EventKind {
             Self::Ignored,
             Self::Refused,
             Self::MessageFailed,
+            Self::Expired,
+            Self::Dropped,
             Self::TurnFailed,
             Self::SendFailed,
         ]
@@ -86,34 +98,39 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn depths(&self) -> Result<Depths, StoreError> {
-        let pool = &self.pool;
-        let oldest = "SELECT MIN(received_at) FROM message WHERE state = 'received'";
-        let oldest_turn = "SELECT MIN(created_at) FROM turn WHERE state IN ('queued', 'asked')";
-        let oldest_outgoing =
-            "SELECT MIN(created_at) FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')";
-        Ok(Depths {
-            messages: counts(
-                pool,
-                "SELECT state, COUNT(*) FROM message GROUP BY state",
-                MessageState::parse,
-            )
-            .await?,
-            turns: counts(
-                pool,
-                "SELECT state, COUNT(*) FROM turn GROUP BY state",
-                TurnState::parse,
-            )
-            .await?,
-            outgoing: counts(
-                pool,
-                "SELECT state, COUNT(*) FROM outgoing GROUP BY state",
-                OutgoingState::parse,
-            )
-            .await?,
-            oldest_received: self.age(oldest).await?,
-            oldest_turn: self.age(oldest_turn).await?,
-            oldest_outgoing: self.age(oldest_outgoing).await?,
+        let now = self.now();
+        self.report(move |connection| {
+            let age = |oldest: &str| -> Result<Option<Duration>, StoreError> {
+                let oldest: Option<i64> = connection.query_row(oldest, [], |row| row.get(0))?;
+                Ok(oldest.map(|millis| now.since(Timestamp::from_millis(millis))))
+            };
+            let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let bytes = pragma("page_count")? * pragma("page_size")?;
+            Ok(Depths {
+                messages: counts(
+                    connection,
+                    "SELECT state, COUNT(*) FROM message GROUP BY state",
+                    MessageState::parse,
+                )?,
+                turns: counts(
+                    connection,
+                    "SELECT state, COUNT(*) FROM turn GROUP BY state",
+                    TurnState::parse,
+                )?,
+                outgoing: counts(
+                    connection,
+                    "SELECT state, COUNT(*) FROM outgoing GROUP BY state",
+                    OutgoingState::parse,
+                )?,
+                oldest_received: age("SELECT MIN(received_at) FROM message WHERE state = 'received'")?,
+                oldest_turn: age("SELECT MIN(created_at) FROM turn WHERE state IN ('queued', 'asked')")?,
+                oldest_outgoing: age(
+                    "SELECT MIN(created_at) FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')",
+                )?,
+                bytes: u64::try_from(bytes).unwrap_or_default(),
+            })
         })
+        .await
     }
 
     /// What was ignored, refused or failed, by reason, the most frequent first.
@@ -121,40 +138,40 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn events(&self) -> Result<Vec<Event>, StoreError> {
-        let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
-            "SELECT CASE state WHEN 'failed' THEN 'message_failed' ELSE state END, reason, COUNT(*) AS rows
-             FROM message WHERE state IN ('ignored', 'refused', 'failed') GROUP BY state, reason
-             UNION ALL
-             SELECT 'turn_failed', reason, COUNT(*) FROM turn WHERE state = 'failed' GROUP BY reason
-             UNION ALL
-             SELECT 'send_failed', reason, COUNT(*) FROM outgoing WHERE state = 'failed' GROUP BY reason
-             ORDER BY 3 DESC, 1, 2 LIMIT $1",
-        )
-        .bind(MOST_EVENTS)
-        .fetch_all(&self.pool)
-        .await?;
-        let event = |(kind, reason, count): (String, Option<String>, i64)| {
-            Some(Event {
-                kind: EventKind::parse(&kind)?,
-                reason: reason.unwrap_or_default(),
-                count: u64::try_from(count).unwrap_or_default(),
-            })
-        };
-        Ok(rows.into_iter().filter_map(event).collect())
-    }
-
-    async fn age(&self, oldest: &'static str) -> Result<Option<Duration>, StoreError> {
-        let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.pool).await?;
-        Ok(oldest.map(|millis| self.now().since(model::Timestamp::from_millis(millis))))
+        self.report(|connection| {
+            let set_aside =
+                "SELECT CASE state WHEN 'failed' THEN 'message_failed' ELSE state END, reason, COUNT(*) AS rows
+                 FROM message WHERE state IN ('ignored', 'refused', 'failed', 'expired', 'dropped')
+                 GROUP BY state, reason
+                 UNION ALL
+                 SELECT 'turn_failed', reason, COUNT(*) FROM turn WHERE state = 'failed' GROUP BY reason
+                 UNION ALL
+                 SELECT 'send_failed', reason, COUNT(*) FROM outgoing WHERE state = 'failed' GROUP BY reason
+                 ORDER BY 3 DESC, 1, 2 LIMIT ?1";
+            let found = all(connection, set_aside, [MOST_EVENTS], |row| {
+                let (kind, reason, count): (String, Option<String>, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(EventKind::parse(&kind).map(|kind| Event {
+                    kind,
+                    reason: reason.unwrap_or_default(),
+                    count: u64::try_from(count).unwrap_or_default(),
+                }))
+            })?;
+            Ok(found.into_iter().flatten().collect())
+        })
+        .await
     }
 }
 
-async fn counts<S: Ord>(
-    pool: &SqlitePool,
-    query: &'static str,
+fn counts<S: Ord>(
+    connection: &Connection,
+    query: &str,
     parse: fn(&str) -> Option<S>,
 ) -> Result<BTreeMap<S, u64>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(query).fetch_all(pool).await?;
+    let rows = all(connection, query, [], |row| {
+        let (state, count): (String, i64) = (row.get(0)?, row.get(1)?);
+        Ok((state, count))
+    })?;
     let count = |(state, count): (String, i64)| Some((parse(&state)?, u64::try_from(count).ok()?));
     Ok(rows.into_iter().filter_map(count).collect())
 }

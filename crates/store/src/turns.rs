@@ -1,18 +1,18 @@
 //! Questions to the agent: one unfinished per chat, written before it is asked, settled once.
 
 use model::{ChatKey, Outgoing, Timestamp, Turn};
-use sqlx::{Row as _, Sqlite, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::Store;
-use crate::error::{Row, StoreError, conflict};
-use crate::outgoing::insert_parts;
-use crate::row::StoredTurn;
+use crate::error::{Row, StoreError, change, conflict};
+use crate::outgoing::{Draft, insert_parts, open_window};
+use crate::row::{StoredTurn, first};
 use crate::state::{Settled, TurnId, TurnState};
 
 /// The unfinished turn of a chat.
 pub(crate) const OPEN: &str =
     "SELECT id, body, state, boot, asked_at, accepted_at, transcript_mark, attempts, said, created_at
-     FROM turn WHERE chat = $1 AND state IN ('queued', 'asked')";
+     FROM turn WHERE chat = ?1 AND state IN ('queued', 'asked')";
 
 impl Store {
     /// Makes a turn of messages that wait for one.
@@ -24,10 +24,7 @@ impl Store {
     /// [`StoreError::TurnOpen`] when the chat has an unfinished turn, [`StoreError::Conflict`] when a message is not
     /// in `received` or belongs to another chat.
     pub async fn begin_turn(&self, turn: &Turn, messages: &[i64]) -> Result<TurnId, StoreError> {
-        let mut tx = self.begin().await?;
-        let id = self.insert_turn(&mut tx, turn, messages, None).await?;
-        tx.commit().await?;
-        Ok(id)
+        self.write_turn(turn, messages, None).await
     }
 
     /// [`Store::begin_turn`] and [`Store::asking`] in one transaction, at the cost of one.
@@ -41,12 +38,39 @@ impl Store {
         boot: &str,
         transcript_mark: Option<&str>,
     ) -> Result<TurnId, StoreError> {
-        let mut tx = self.begin().await?;
-        let id = self
-            .insert_turn(&mut tx, turn, messages, Some((boot, transcript_mark)))
-            .await?;
-        tx.commit().await?;
-        Ok(id)
+        let ask = (boot.to_owned(), transcript_mark.map(str::to_owned));
+        self.write_turn(turn, messages, Some(ask)).await
+    }
+
+    /// Writes the turn, asked already where `ask` says whom and from which mark.
+    async fn write_turn(
+        &self,
+        turn: &Turn,
+        messages: &[i64],
+        ask: Option<(String, Option<String>)>,
+    ) -> Result<TurnId, StoreError> {
+        let (chat, name) = (turn.chat.clone(), turn.chat.to_string());
+        let (body, messages) = (serde_json::to_string(turn)?, messages.to_vec());
+        let now = self.now().as_millis();
+        self.write(move |tx| {
+            let Some(id) = insert(tx, &name, &body, ask, now)? else {
+                return Err(StoreError::TurnOpen {
+                    chat: Box::new(chat),
+                });
+            };
+            for message in messages {
+                change(
+                    tx,
+                    (Row::Message, message, "taken into a turn"),
+                    "UPDATE message SET state = 'in_turn', turn_id = ?2
+                     WHERE seq = ?1 AND state = 'received' AND chat = ?3",
+                    params![message, id, name],
+                )?;
+            }
+            open_window(tx, &name)?;
+            Ok(TurnId(id))
+        })
+        .await
     }
 
     /// The unfinished turn of `chat`, if any.
@@ -54,11 +78,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open_turn(&self, chat: &ChatKey) -> Result<Option<StoredTurn>, StoreError> {
-        let row = sqlx::query(OPEN)
-            .bind(chat.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(StoredTurn::read).transpose()
+        let chat = chat.to_string();
+        self.read(move |connection| first(connection, OPEN, [chat], StoredTurn::read))
+            .await
     }
 
     /// Notes that the turn is about to be asked. To be called before the request goes out: a turn that is `queued`
@@ -76,15 +98,18 @@ impl Store {
         boot: &str,
         transcript_mark: Option<&str>,
     ) -> Result<(), StoreError> {
-        let update = sqlx::query(
-            "UPDATE turn SET state = 'asked', boot = $2, transcript_mark = COALESCE($3, transcript_mark),
-             asked_at = $4, attempts = attempts + 1 WHERE id = $1 AND state IN ('queued', 'asked')",
-        )
-        .bind(turn.0)
-        .bind(boot)
-        .bind(transcript_mark)
-        .bind(self.now().as_millis());
-        self.change(Row::Turn, turn.0, "asked", update).await
+        let (now, boot) = (self.now().as_millis(), boot.to_owned());
+        let mark = transcript_mark.map(str::to_owned);
+        self.write(move |tx| {
+            change(
+                tx,
+                (Row::Turn, turn.0, "asked"),
+                "UPDATE turn SET state = 'asked', boot = ?2, transcript_mark = COALESCE(?3, transcript_mark),
+                 asked_at = ?4, attempts = attempts + 1 WHERE id = ?1 AND state IN ('queued', 'asked')",
+                params![turn.0, boot, mark, now],
+            )
+        })
+        .await
     }
 
     /// Notes when the gateway accepted the turn, by the gateway's clock. The first acceptance stays: whatever
@@ -95,12 +120,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the turn is not in `asked`.
     pub async fn accepted(&self, turn: TurnId, accepted_at: Timestamp) -> Result<(), StoreError> {
-        let update = sqlx::query(
-            "UPDATE turn SET accepted_at = COALESCE(accepted_at, $2) WHERE id = $1 AND state = 'asked'",
-        )
-        .bind(turn.0)
-        .bind(accepted_at.as_millis());
-        self.change(Row::Turn, turn.0, "accepted", update).await
+        self.write(move |tx| {
+            change(
+                tx,
+                (Row::Turn, turn.0, "accepted"),
+                "UPDATE turn SET accepted_at = COALESCE(accepted_at, ?2) WHERE id = ?1 AND state = 'asked'",
+                params![turn.0, accepted_at.as_millis()],
+            )
+        })
+        .await
     }
 
     /// Queues parts of the answer while the turn goes on; `from_part` is the number of the first one, counted from
@@ -117,30 +145,27 @@ impl Store {
         from_part: u32,
         parts: &[Outgoing],
     ) -> Result<u32, StoreError> {
-        let mut tx = self.begin().await?;
-        let open =
-            sqlx::query("SELECT said FROM turn WHERE id = $1 AND state = 'asked' AND said >= $2")
-                .bind(turn.0)
-                .bind(i64::from(from_part))
-                .fetch_optional(&mut *tx)
-                .await?;
-        let Some(open) = open else {
-            return Err(conflict(&mut tx, Row::Turn, turn.0, "continued").await);
-        };
-        let said: i64 = open.try_get(0)?;
-        let known = usize::try_from(said - i64::from(from_part)).unwrap_or_default();
-        let fresh = parts.get(known..).unwrap_or_default();
-        insert_parts(&mut tx, turn, said, fresh, self.now()).await?;
-        let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
-        if count > 0 {
-            sqlx::query("UPDATE turn SET said = said + $2 WHERE id = $1")
-                .bind(turn.0)
-                .bind(i64::from(count))
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(count)
+        let (parts, now) = (Draft::all(parts)?, self.now());
+        self.write(move |tx| {
+            let open = "SELECT said FROM turn WHERE id = ?1 AND state = 'asked' AND said >= ?2";
+            let said: Option<i64> = tx
+                .prepare_cached(open)?
+                .query_row(params![turn.0, from_part], |row| row.get(0))
+                .optional()?;
+            let Some(said) = said else {
+                return Err(conflict(tx, Row::Turn, turn.0, "continued"));
+            };
+            let known = usize::try_from(said - i64::from(from_part)).unwrap_or_default();
+            let fresh = parts.get(known..).unwrap_or_default();
+            insert_parts(tx, turn, said, fresh, now)?;
+            let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+            if count > 0 {
+                let grow = "UPDATE turn SET said = said + ?2 WHERE id = ?1";
+                tx.prepare_cached(grow)?.execute(params![turn.0, count])?;
+            }
+            Ok(count)
+        })
+        .await
     }
 
     /// Ends a turn, with the rest of its answer: `parts` follow those that [`Store::say`] queued.
@@ -156,78 +181,75 @@ impl Store {
         outcome: Settled,
         parts: &[Outgoing],
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        let mut tx = self.begin().await?;
-        let settled = sqlx::query(
-            "UPDATE turn SET state = $2, reason = $3, settled_at = $4, said = said + $5
-             WHERE id = $1 AND state IN ('queued', 'asked') RETURNING said",
-        )
-        .bind(turn.0)
-        .bind(outcome.turn_state().as_str())
-        .bind(outcome.reason())
-        .bind(now.as_millis())
-        .bind(i64::try_from(parts.len()).unwrap_or(i64::MAX))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(settled) = settled else {
-            return Err(conflict(&mut tx, Row::Turn, turn.0, "settled").await);
-        };
-        let said: i64 = settled.try_get(0)?;
-        sqlx::query("UPDATE message SET state = $2, reason = $3 WHERE turn_id = $1")
-            .bind(turn.0)
-            .bind(outcome.message_state().as_str())
-            .bind(outcome.reason())
-            .execute(&mut *tx)
-            .await?;
-        let first = said - i64::try_from(parts.len()).unwrap_or(i64::MAX);
-        insert_parts(&mut tx, turn, first, parts, now).await?;
-        Ok(tx.commit().await?)
+        let (parts, now) = (Draft::all(parts)?, self.now());
+        self.write(move |tx| settle(tx, turn, &outcome, &parts, now))
+            .await
     }
+}
 
-    /// Writes the turn, asked already where `ask` says whom and from which mark.
-    async fn insert_turn(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        turn: &Turn,
-        messages: &[i64],
-        ask: Option<(&str, Option<&str>)>,
-    ) -> Result<TurnId, StoreError> {
-        let now = self.now().as_millis();
-        let state = ask.map_or(TurnState::Queued, |_| TurnState::Asked);
-        let chat = turn.chat.to_string();
-        let id: Option<i64> = sqlx::query_scalar(
+/// Ends a turn and its messages, and queues the rest of its answer.
+pub(crate) fn settle(
+    tx: &Connection,
+    turn: TurnId,
+    outcome: &Settled,
+    parts: &[Draft],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let count = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+    let (state, at) = (outcome.turn_state().as_str(), now.as_millis());
+    let said: Option<i64> = tx
+        .prepare_cached(
+            "UPDATE turn SET state = ?2, reason = ?3, settled_at = ?4, said = said + ?5
+             WHERE id = ?1 AND state IN ('queued', 'asked') RETURNING said",
+        )?
+        .query_row(params![turn.0, state, outcome.reason(), at, count], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let Some(said) = said else {
+        return Err(conflict(tx, Row::Turn, turn.0, "settled"));
+    };
+    tx.prepare_cached(
+        "UPDATE message SET state = ?2, reason = ?3, done_at = ?4 WHERE turn_id = ?1",
+    )?
+    .execute(params![
+        turn.0,
+        outcome.message_state().as_str(),
+        outcome.reason(),
+        at
+    ])?;
+    insert_parts(tx, turn, said - count, parts, now)
+}
+
+/// Writes the row of a turn; none where the chat has an unfinished one.
+fn insert(
+    tx: &Connection,
+    chat: &str,
+    body: &str,
+    ask: Option<(String, Option<String>)>,
+    now: i64,
+) -> Result<Option<i64>, StoreError> {
+    let state = ask.as_ref().map_or(TurnState::Queued, |_| TurnState::Asked);
+    let asked = ask.is_some();
+    let (boot, mark) = ask.unzip();
+    let inserted = tx
+        .prepare_cached(
             "INSERT INTO turn (chat, body, state, boot, transcript_mark, asked_at, attempts, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING id",
+        )?
+        .query_row(
+            params![
+                chat,
+                body,
+                state.as_str(),
+                boot,
+                mark.flatten(),
+                asked.then_some(now),
+                i64::from(asked),
+                now
+            ],
+            |row| row.get(0),
         )
-        .bind(&chat)
-        .bind(serde_json::to_string(turn)?)
-        .bind(state.as_str())
-        .bind(ask.map(|(boot, _)| boot))
-        .bind(ask.and_then(|(_, mark)| mark))
-        .bind(ask.map(|_| now))
-        .bind(i64::from(ask.is_some()))
-        .bind(now)
-        .fetch_optional(&mut **tx)
-        .await?;
-        let Some(id) = id else {
-            return Err(StoreError::TurnOpen {
-                chat: Box::new(turn.chat.clone()),
-            });
-        };
-        for message in messages {
-            let done = sqlx::query(
-                "UPDATE message SET state = 'in_turn', turn_id = $2
-                 WHERE seq = $1 AND state = 'received' AND chat = $3",
-            )
-            .bind(message)
-            .bind(id)
-            .bind(&chat)
-            .execute(&mut **tx)
-            .await?;
-            if done.rows_affected() == 0 {
-                return Err(conflict(tx, Row::Message, *message, "taken into a turn").await);
-            }
-        }
-        Ok(TurnId(id))
-    }
+        .optional()?;
+    Ok(inserted)
 }

@@ -7,20 +7,23 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use kapso::Class;
+use kapso::{Call, Class};
 use model::{Arrival, ChatKey, Clock, IgnoreReason, Ignored, MessageId, Timestamp};
-use store::{Store, StoreError};
+use store::{Listing, Store, StoreError};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::doorbell::Doorbell;
+use super::schedule::{Pace, Purpose, Schedule};
+use crate::Parts;
 use crate::health::Health;
 
-/// When to read the list.
+/// When to read the list, and how far back.
 #[derive(Debug, Clone)]
 pub struct PollTiming {
     /// From the start of one read to the start of the next.
-    pub interval: Duration,
+    pub pace: Pace,
     /// How far a read reaches back over the one before it.
     pub overlap: Duration,
     /// How far a deep read reaches back, for what became visible late and under an older date.
@@ -31,27 +34,40 @@ pub struct PollTiming {
     pub backoff_most: Duration,
     /// How old the cursor on disk may grow while nothing new arrives: an idle bridge does not write.
     pub cursor_age: Duration,
+    /// The least time between two reads that somebody outside asks for.
+    pub hint_gap: Duration,
 }
 
 impl PollTiming {
     /// Production values around `interval`.
     pub fn every(interval: Duration) -> Self {
         Self {
-            interval,
+            pace: Pace::every(interval),
             overlap: Duration::from_secs(2 * 60),
             deep_overlap: Duration::from_secs(15 * 60),
             deep_every: Duration::from_secs(3 * 60),
             backoff_most: Duration::from_secs(300),
             cursor_age: Duration::from_secs(600),
+            hint_gap: Duration::from_secs(3),
+        }
+    }
+
+    /// The longest that the list is left unread while all is well; `checks` where it only checks the pushes.
+    pub fn longest(&self, checks: bool) -> Duration {
+        if checks {
+            self.pace.quiet_check.max(self.pace.interval)
+        } else {
+            self.pace.interval
         }
     }
 }
 
-/// How long settled rows are kept: Meta delivers again for up to seven days.
-const RETENTION: Duration = Duration::from_secs(8 * 24 * 3600);
+/// A message that the list has and no push brought after this long was missed by the pushes: Kapso's first two
+/// retries are over by then (kapso.md 4.6).
+const RECOVERY_GRACE: Duration = Duration::from_secs(60);
 
-/// Between two clean-ups of the journal.
-const FORGET_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How often a long wait looks at the wall clock: a laptop that slept has a gap to read.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Reads the list of one number into the store.
 #[derive(Debug)]
@@ -61,6 +77,10 @@ pub(crate) struct Poll {
     clock: Clock,
     timing: PollTiming,
     health: Health,
+    doorbell: Doorbell,
+    schedule: Schedule,
+    /// Whether messages are pushed as well, and can be missed by the pushes.
+    pushed: bool,
     /// When this process began; items older than it are not new to a new journal.
     started: Timestamp,
     /// What the reads since the last deep one showed: seeing it again costs no transaction.
@@ -70,8 +90,6 @@ pub(crate) struct Poll {
     cursor: Option<Timestamp>,
     /// When the list was last read deeply.
     deep_at: Option<Instant>,
-    /// When the journal was last relieved of what is long over.
-    forgot_at: Option<Instant>,
     failures: u32,
 }
 
@@ -88,26 +106,27 @@ pub(crate) enum PollError {
 
 impl Poll {
     pub(crate) fn new(
-        kapso: kapso::Client,
-        store: Store,
-        clock: Clock,
+        parts: &Parts,
         timing: PollTiming,
-        health: Health,
+        (purpose, pushed): (Purpose, bool),
+        doorbell: Doorbell,
     ) -> Self {
         // WhatsApp dates messages by whole seconds: one of this second is not older than this process.
-        let started = Timestamp::from_seconds(clock.now().as_millis().div_euclid(1000));
+        let started = Timestamp::from_seconds(parts.clock.now().as_millis().div_euclid(1000));
         Self {
-            kapso,
-            store,
-            clock,
+            kapso: parts.kapso.clone(),
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            schedule: Schedule::new(purpose, timing.pace.clone()),
             timing,
-            health,
+            health: parts.health.clone(),
+            doorbell,
+            pushed,
             started,
             seen: HashSet::new(),
             written: None,
             cursor: None,
             deep_at: None,
-            forgot_at: None,
             failures: 0,
         }
     }
@@ -122,13 +141,46 @@ impl Poll {
             let next = match read {
                 Ok(chats) => {
                     chats.into_iter().for_each(&wake);
-                    begun + self.timing.interval
+                    begun + self.schedule.wait(Instant::now(), self.kapso.quota())
                 }
                 Err(failure) => Instant::now() + self.after(&failure),
             };
-            if stop.run_until_cancelled(sleep_until(next)).await.is_none() {
+            if stop
+                .run_until_cancelled(self.rest(begun, next))
+                .await
+                .is_none()
+            {
                 return;
             }
+        }
+    }
+
+    /// Waits for the next read: its time, a hint, or the end of a sleep of this host.
+    async fn rest(&mut self, begun: Instant, mut next: Instant) {
+        let hinted_from = begun + self.timing.hint_gap;
+        loop {
+            if self.doorbell.took_active() {
+                self.schedule.active(Instant::now());
+                next = next.min(begun + self.schedule.wait(Instant::now(), self.kapso.quota()));
+            }
+            let (slept_at, wall) = (Instant::now(), self.clock.now());
+            let until = next.min(slept_at + LOOK_EVERY);
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = self.doorbell.hinted() => next = next.min(hinted_from),
+            }
+            let gap = self.clock.now().since(wall) > slept_at.elapsed() + LOOK_EVERY;
+            if gap {
+                info!("this host slept or its clock was set: reading what was missed");
+            }
+            let due = Instant::now() >= next;
+            if due || gap {
+                break;
+            }
+        }
+        if let Some(wait) = self.kapso.wait_for(Call::List) {
+            debug!(wait_s = wait.as_secs(), "near the plan's limit of requests");
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -142,40 +194,15 @@ impl Poll {
         let deep = self
             .deep_at
             .is_none_or(|at| at.elapsed() >= self.timing.deep_every);
-        let overlap = if deep {
-            self.timing.deep_overlap
-        } else {
-            self.timing.overlap
-        };
-        let since = self
-            .cursor
-            .unwrap_or(self.started)
-            .min(begun)
-            .earlier(overlap);
-        let mut arrivals = self.kapso.list_inbound_since(since).await?;
-        if self.cursor.is_none() {
-            info!(older = arrivals.len(), "a new journal: starting from now");
-            arrivals = arrivals
-                .into_iter()
-                .map(|arrival| before_start(arrival, self.started))
-                .collect();
-        }
+        let arrivals = self.list(begun, deep).await?;
         let ids: HashSet<MessageId> = arrivals
             .iter()
             .map(|arrival| arrival.id().clone())
             .collect();
         let fresh = if self.worth_writing(&ids, begun) {
-            let accepted = self.store.accept(&arrivals, Some((&number, begun))).await?;
-            self.written = Some(begun);
-            report(&arrivals, &self.seen);
-            debug!(
-                new = accepted.new,
-                duplicates = accepted.duplicates,
-                ignored = accepted.ignored,
-                "read the list"
-            );
-            accepted.fresh
+            self.record(&arrivals, begun).await?
         } else {
+            self.schedule.read(0);
             Vec::new()
         };
         self.cursor = Some(begun);
@@ -187,20 +214,62 @@ impl Poll {
         }
         self.failures = 0;
         self.health.polled(self.clock.now());
-        self.forget(begun).await?;
         Ok(fresh)
     }
 
-    /// Once a day, drops what has been over for so long that no provider brings it again.
-    async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let due = self.forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY);
-        if due {
-            let rows = self.store.forget(now.earlier(RETENTION)).await?;
-            // One call looks at the oldest rows only; where it found some, the next read goes on.
-            self.forgot_at = (rows == 0).then(Instant::now);
-            debug!(rows, "dropped what is long over");
+    /// What the list shows from a little before the last read on.
+    async fn list(&self, begun: Timestamp, deep: bool) -> Result<Vec<Arrival>, PollError> {
+        let overlap = if deep {
+            self.timing.deep_overlap
+        } else {
+            self.timing.overlap
+        };
+        let since = self
+            .cursor
+            .unwrap_or(self.started)
+            .min(begun)
+            .earlier(overlap);
+        let arrivals = self.kapso.list_inbound_since(since).await?;
+        if self.cursor.is_some() {
+            return Ok(arrivals);
         }
-        Ok(())
+        info!(older = arrivals.len(), "a new journal: starting from now");
+        Ok(arrivals
+            .into_iter()
+            .map(|arrival| before_start(arrival, self.started))
+            .collect())
+    }
+
+    async fn record(
+        &mut self,
+        arrivals: &[Arrival],
+        begun: Timestamp,
+    ) -> Result<Vec<ChatKey>, StoreError> {
+        let listing = Listing {
+            number: self.kapso.number(),
+            to: begun,
+            recovered_before: self.pushed.then(|| begun.earlier(RECOVERY_GRACE)),
+        };
+        let accepted = self.store.accept(arrivals, Some(listing)).await?;
+        self.written = Some(begun);
+        report(arrivals, &self.seen);
+        debug!(
+            new = accepted.new,
+            duplicates = accepted.duplicates,
+            ignored = accepted.ignored,
+            "read the list"
+        );
+        if accepted.new > 0 {
+            self.schedule.active(Instant::now());
+        }
+        if accepted.recovered > 0 {
+            warn!(
+                messages = accepted.recovered,
+                "the list had what no webhook brought"
+            );
+        }
+        self.schedule.read(accepted.recovered);
+        Ok(accepted.fresh)
     }
 
     fn worth_writing(&self, ids: &HashSet<MessageId>, now: Timestamp) -> bool {
@@ -215,6 +284,7 @@ impl Poll {
         self.failures = self.failures.saturating_add(1);
         let doubled = self
             .timing
+            .pace
             .interval
             .saturating_mul(1 << self.failures.min(8));
         let backoff = doubled.min(self.timing.backoff_most);

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::ear::Ear;
 use super::state::{self, Situation, Step};
-use super::{Turns, seen};
+use super::{Begun, Turns, seen};
 use crate::relay;
 
 /// What was heard of the turn.
@@ -34,6 +34,8 @@ pub(crate) struct Asking<'a> {
 enum Phase {
     /// Nothing was sent, or the gateway surely does not have it.
     Unasked,
+    /// The ask is on disk; its request has not gone out.
+    Recorded,
     /// The connection on which the answer will come is up.
     Running(Run),
     /// The gateway runs it, but the answer will not come by itself.
@@ -45,9 +47,11 @@ enum Phase {
 }
 
 impl<'a> Asking<'a> {
-    /// Takes up `stored`, which may have been asked by an earlier process.
-    pub(crate) async fn take_up(turns: &'a Turns, stored: StoredTurn) -> Asking<'a> {
+    /// Takes up a turn, which may have been asked by an earlier process.
+    pub(crate) async fn take_up(turns: &'a Turns, begun: Begun) -> Asking<'a> {
+        let Begun { stored, unsent } = begun;
         let phase = match stored.state {
+            TurnState::Asked if unsent => Phase::Recorded,
             TurnState::Asked => Phase::Unsure,
             TurnState::Queued | TurnState::Answered | TurnState::Silent | TurnState::Failed => {
                 Phase::Unasked
@@ -73,7 +77,11 @@ impl<'a> Asking<'a> {
             }
             let phase = std::mem::replace(&mut self.phase, Phase::Unsure);
             match phase {
-                Phase::Unasked => self.phase = self.ask().await?,
+                Phase::Unasked => {
+                    self.record().await?;
+                    self.phase = self.request().await?;
+                }
+                Phase::Recorded => self.phase = self.request().await?,
                 Phase::Running(run) => {
                     if let Some(text) = self.listen(run).await {
                         return Ok(Heard::Text(text));
@@ -86,8 +94,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Writes the ask, then sends it.
-    async fn ask(&mut self) -> Result<Phase, StoreError> {
+    /// Writes the ask down, once there is a gateway to ask.
+    async fn record(&mut self) -> Result<(), StoreError> {
         let hello = self.turns.gateway.ready().await;
         let mark = self.ear.as_ref().map(Ear::mark);
         let boot = hello.boot.to_string();
@@ -100,19 +108,23 @@ impl<'a> Asking<'a> {
         self.stored.boot = Some(boot);
         self.stored.asked_at = Some(self.turns.clock.now());
         self.stored.accepted_at.get_or_insert(hello.gateway_now());
-        Ok(
-            match self.turns.gateway.agent(&request(&self.stored.turn)).await {
-                Ok(AgentReply::Accepted(run)) => {
-                    if let Some(at) = run.accepted_at() {
-                        self.turns.store.accepted(self.stored.id, at).await?;
-                    }
-                    Phase::Running(run)
-                }
-                Ok(AgentReply::InFlight(run)) => Phase::InFlight { run, waits: 0 },
-                Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
-                Err(error) => self.after(error).await,
-            },
-        )
+        Ok(())
+    }
+
+    /// Sends the ask that is on disk.
+    async fn request(&mut self) -> Result<Phase, StoreError> {
+        let answer = self.turns.gateway.agent(&request(&self.stored.turn)).await;
+        if let Ok(AgentReply::Accepted(run)) = &answer
+            && let Some(at) = run.accepted_at()
+        {
+            self.turns.store.accepted(self.stored.id, at).await?;
+        }
+        Ok(match answer {
+            Ok(AgentReply::Accepted(run)) => Phase::Running(run),
+            Ok(AgentReply::InFlight(run)) => Phase::InFlight { run, waits: 0 },
+            Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
+            Err(error) => self.after(error).await,
+        })
     }
 
     /// What a failed request means for the turn.
@@ -143,7 +155,7 @@ impl<'a> Asking<'a> {
 
     /// Awaits the run's end; with a transcript, its texts as they appear.
     async fn listen(&mut self, mut run: Run) -> Option<String> {
-        let limit = self.turns.timing.push;
+        let limit = self.turns.timing.push.min(self.turns.timing.run_limit);
         let finished = async { tokio::time::timeout(limit, run.finished()).await };
         let finished = match &mut self.ear {
             None => finished.await,
@@ -174,6 +186,9 @@ impl<'a> Asking<'a> {
     /// Waits for a run whose result will not be pushed; then the same key fetches it.
     async fn wait(&mut self, run: RunId, waits: u32) -> Phase {
         match self.turns.gateway.wait(&run, self.turns.timing.wait).await {
+            Ok(Waited::Running) if self.since_asked() > self.turns.timing.run_limit => {
+                self.abort().await
+            }
             // The gateway has one word for "not yet" and for "unknown": now and then the session is looked at.
             Ok(Waited::Running) if waits >= WAITS_BEFORE_A_LOOK => Phase::Unsure,
             Ok(Waited::Running) => Phase::InFlight {
@@ -205,15 +220,12 @@ impl<'a> Asking<'a> {
             let situation = Situation {
                 same_boot: !hello.after_restart
                     && asked_boot.is_some_and(|boot| boot.same_as(&hello.boot)),
-                since_asked: self
-                    .turns
-                    .clock
-                    .now()
-                    .since(self.stored.asked_at.unwrap_or(self.turns.clock.now())),
+                since_asked: self.since_asked(),
                 uptime: hello.uptime(),
                 asks: self.stored.attempts,
                 session,
                 quiet_looks,
+                run_limit: self.turns.timing.run_limit,
             };
             let step = state::next(situation);
             debug!(turn = %self.stored.id, ?step, ?situation, "finding out about a turn");
@@ -227,6 +239,7 @@ impl<'a> Asking<'a> {
                     let detail = format!("asked {} times without an answer", self.stored.attempts);
                     return Phase::Ending(Reply::Failed { detail });
                 }
+                Step::Abort => return self.abort().await,
                 Step::Take => return Phase::Ending(relay::history_reply(&self.look().await.0)),
                 Step::Look => session = self.look().await.1,
                 Step::Wait => {
@@ -241,6 +254,24 @@ impl<'a> Asking<'a> {
             let quiet = session.is_some_and(|seen| !seen.answered && seen.active != Some(true));
             quiet_looks = if quiet { quiet_looks + 1 } else { 0 };
         }
+    }
+
+    fn since_asked(&self) -> Duration {
+        let now = self.turns.clock.now();
+        now.since(self.stored.asked_at.unwrap_or(now))
+    }
+
+    /// Ends a run that never reports, so that the chat goes on.
+    async fn abort(&self) -> Phase {
+        let Turn { session, key, .. } = &self.stored.turn;
+        warn!(turn = %self.stored.id, %session, "the run has not ended in time, aborting it");
+        if let Err(error) = self.turns.gateway.abort(session, key).await {
+            warn!(turn = %self.stored.id, %error, "the run could not be aborted");
+        }
+        let limit = self.turns.timing.run_limit.as_secs();
+        Phase::Ending(Reply::Failed {
+            detail: format!("no answer within {limit} s"),
+        })
     }
 
     /// Sends the same key again to a gateway that surely remembers it: it joins the run, or gives its result.

@@ -39,6 +39,8 @@ pub(crate) struct Situation {
     pub(crate) session: Option<Session>,
     /// How many looks in a row found neither a run nor an answer.
     pub(crate) quiet_looks: u32,
+    /// How long a run may take.
+    pub(crate) run_limit: Duration,
 }
 
 /// What the session shows about the turn.
@@ -67,6 +69,8 @@ pub(crate) enum Step {
     Take,
     /// Asked too often without an answer.
     GiveUp,
+    /// A run goes on for too long: end it, and give the turn up.
+    Abort,
 }
 
 /// Decides the next step.
@@ -83,7 +87,12 @@ pub(crate) fn next(situation: Situation) -> Step {
         return Step::Look;
     };
     if session.active == Some(true) {
-        return Step::Wait;
+        let ran = situation.since_asked.min(situation.uptime);
+        return if ran > situation.run_limit {
+            Step::Abort
+        } else {
+            Step::Wait
+        };
     }
     if session.answered {
         return Step::Take;
@@ -120,6 +129,7 @@ mod tests {
             asks: 1,
             session,
             quiet_looks: QUIET_LOOKS,
+            run_limit: S(7200),
         }
     }
 
@@ -140,6 +150,7 @@ mod tests {
             asks: 1,
             session: None,
             quiet_looks: QUIET_LOOKS,
+            run_limit: S(7200),
         };
         assert_eq!(next(dropped), Step::Repeat);
         let long_ago = Situation {
@@ -215,5 +226,21 @@ mod tests {
             ..restarted(60, shows(false, Some(false), false))
         };
         assert_eq!(next(often), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_run_that_never_reports_is_aborted_once_the_limit_is_over() {
+        let running = shows(false, Some(true), false);
+        let hanging = |since_asked, uptime| {
+            next(Situation {
+                same_boot: true,
+                since_asked: S(since_asked),
+                ..restarted(uptime, running)
+            })
+        };
+        assert_eq!(hanging(7199, 90_000), Step::Wait);
+        assert_eq!(hanging(7201, 90_000), Step::Abort);
+        // What the gateway resumed after a restart has its time from then on.
+        assert_eq!(hanging(90_000, 7199), Step::Wait);
     }
 }

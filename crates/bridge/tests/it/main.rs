@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod intake;
+mod operator;
 mod order;
+mod push;
+mod pushed;
 mod recovery;
 mod replies;
 mod sending;
+mod staleness;
 mod world;

@@ -1,8 +1,10 @@
 //! Crashes and losses of every party in the middle of a turn: one answer, asked once by us.
 
+use std::time::Duration;
+
 use sandbox::openclaw::{Answer, Gate, Release};
 
-use crate::world::{ANN, World};
+use crate::world::{ANN, ERROR_MESSAGE, World};
 
 const ALL: [Release; 3] = [Release::V2026_9_6, Release::V2026_7_35, Release::V2026_5_7];
 
@@ -120,4 +122,23 @@ async fn r12_the_gateway_may_be_elsewhere_no_file_is_read() {
     world.kapso.receive(ANN, "hello");
     assert_eq!(world.answers(ANN, 1).await, ["You said: hello"]);
     assert!(!world.dir.path().join("openclaw").exists());
+}
+
+#[tokio::test]
+async fn a_run_that_never_reports_is_aborted_and_the_chat_goes_on() {
+    let mut world = World::stopped(Release::V2026_9_6, false).await;
+    world.options().turn.run_limit = Duration::from_millis(700);
+    world.start().await;
+    let never = Gate::shut();
+    world
+        .openclaw
+        .answer_next(Answer::text("never").held(&never));
+    world.kapso.receive(ANN, "hello");
+    never.reached(1).await;
+    assert_eq!(world.answers(ANN, 1).await, [ERROR_MESSAGE]);
+    world.kapso.receive(ANN, "still there?");
+    assert_eq!(
+        world.answers(ANN, 2).await,
+        [ERROR_MESSAGE, "You said: still there?"]
+    );
 }

@@ -1,16 +1,26 @@
 //! A bridge between the stand-ins. It runs on a runtime of its own, so that a test can kill it at any await.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bridge::control::{self, Control};
 use bridge::guard::Policy;
 use bridge::inbound::poll::PollTiming;
-use bridge::{Health, Options, Parts, SendTiming, Sessions, TurnTiming};
+use bridge::inbound::schedule::Pace;
+use bridge::inbound::webhook::Door;
+use bridge::{
+    Health, Nudge, Options, Parts, Retention, SendTiming, Sessions, Staleness, TurnTiming,
+};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway};
+use kapso::webhook::Keys;
 use model::{Clock, Identity, NumberId, Role, Timestamp};
-use sandbox::kapso::{KapsoStandIn, SentMessage, StandInOptions};
+use sandbox::kapso::{
+    KapsoStandIn, SentMessage, Signature, StandInOptions, WebhookTarget, WebhookTiming,
+};
 use sandbox::openclaw::{self, OpenClawStandIn, Release};
 use store::Store;
 use tempfile::TempDir;
@@ -24,6 +34,8 @@ pub(crate) const ANN: &str = "+15551234567";
 pub(crate) const BOB: &str = "+15559876543";
 pub(crate) const STRANGER: &str = "+15550001111";
 pub(crate) const NUMBER: &str = "597907523413541";
+pub(crate) const SECRET: &str = "webhook-secret";
+pub(crate) const VERIFY_TOKEN: &str = "verify-token";
 pub(crate) const ERROR_MESSAGE: &str = "Something went wrong. Please try again.";
 pub(crate) const DENY_MESSAGE: &str = "Sorry, you are not authorized to use this service.";
 
@@ -36,6 +48,9 @@ pub(crate) struct World {
     pub(crate) openclaw: OpenClawStandIn,
     pub(crate) dir: TempDir,
     jsonl: bool,
+    /// The open port, and the key of the signatures on it.
+    door: Option<(std::net::TcpListener, Option<&'static str>)>,
+    options: Options,
     running: Option<Running>,
     stop: CancellationToken,
 }
@@ -60,11 +75,77 @@ impl World {
         world
     }
 
+    /// A bridge that Kapso pushes to, signed; the list is read at its start and when something hints at it.
+    pub(crate) async fn pushed() -> Self {
+        Self::pushed_as(WebhookTarget::new).await
+    }
+
+    /// As [`World::pushed`], to a target of another kind.
+    pub(crate) async fn pushed_as(target: impl Fn(String, String) -> WebhookTarget) -> Self {
+        Self::behind_a_door(Some(SECRET), target).await
+    }
+
+    /// A bridge without a key: pushes are hints.
+    pub(crate) async fn unsigned() -> Self {
+        Self::behind_a_door(None, |url, secret: String| WebhookTarget {
+            signature: Signature::Unsigned,
+            ..WebhookTarget::new(url, secret)
+        })
+        .await
+    }
+
+    async fn behind_a_door(
+        key: Option<&'static str>,
+        target: impl Fn(String, String) -> WebhookTarget,
+    ) -> Self {
+        let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        door.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/webhook", door.local_addr().unwrap());
+        let webhook = WebhookTarget {
+            timing: WebhookTiming {
+                retries: [20, 50, 100].map(Duration::from_millis).to_vec(),
+                ..WebhookTiming::default()
+            },
+            ..target(url, SECRET.to_owned())
+        };
+        let mut world = Self::around(Release::V2026_9_6, false, Some(webhook)).await;
+        let never = Duration::from_secs(3600);
+        world.options.poll.pace = Pace {
+            interval: never,
+            active: never,
+            active_for: never,
+            busy_check: never,
+            quiet_check: never,
+        };
+        world.door = Some((door, key));
+        world.start().await;
+        world
+    }
+
+    /// Where pushes go.
+    pub(crate) fn door(&self) -> SocketAddr {
+        self.door.as_ref().unwrap().0.local_addr().unwrap()
+    }
+
+    /// Lets the test set how the bridge behaves, before it starts.
+    pub(crate) fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
     /// As [`World::of`], without starting the bridge.
     pub(crate) async fn stopped(release: Release, jsonl: bool) -> Self {
+        Self::around(release, jsonl, None).await
+    }
+
+    async fn around(release: Release, jsonl: bool, webhook: Option<WebhookTarget>) -> Self {
         let (dir, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let number = NumberId::new(NUMBER).unwrap();
-        let kapso = StandInOptions::new("key".to_owned(), number);
+        let kapso = StandInOptions {
+            webhook,
+            // A test tells itself what became of a message.
+            delivered_after: None,
+            ..StandInOptions::new("key".to_owned(), number)
+        };
         let kapso = KapsoStandIn::start(listener().await, kapso, stop.clone())
             .await
             .unwrap();
@@ -81,6 +162,8 @@ impl World {
             openclaw,
             dir,
             jsonl,
+            door: None,
+            options: bridge_options(),
             running: None,
             stop,
         }
@@ -96,6 +179,11 @@ impl World {
             openclaw: self.openclaw.url(),
             state: self.dir.path().join("state"),
             sessions_json: self.jsonl.then(|| self.openclaw.sessions_json().unwrap()),
+            door: self
+                .door
+                .as_ref()
+                .map(|(listener, key)| (listener.try_clone().unwrap(), *key)),
+            options: self.options.clone(),
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
         std::thread::spawn(move || {
@@ -184,6 +272,8 @@ struct Outside {
     openclaw: String,
     state: PathBuf,
     sessions_json: Option<PathBuf>,
+    door: Option<(std::net::TcpListener, Option<&'static str>)>,
+    options: Options,
 }
 
 impl Outside {
@@ -198,17 +288,44 @@ impl Outside {
             timing: gateway_timing(),
         };
         let connection = CancellationToken::new();
+        let gateway = Gateway::open(gateway, connection.clone(), &tracker);
+        let (clock, health, nudge) = (Clock::system(), Health::default(), Nudge::default());
+        let kapso = kapso_client(&self.kapso);
+        let control = Control {
+            health: health.clone(),
+            kapso: kapso.clone(),
+            gateway: gateway.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            poll_most: Duration::from_secs(3600),
+            started: clock.now(),
+            listening: None,
+            nudge: nudge.clone(),
+        };
+        let socket = control::bind(&self.state.join("control.sock")).unwrap();
+        tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
         let parts = Parts {
-            kapso: kapso_client(&self.kapso),
-            gateway: Gateway::open(gateway, connection.clone(), &tracker),
+            kapso,
+            gateway,
             store,
             transcripts: self
                 .sessions_json
                 .map(|path| Transcripts::open(path).unwrap()),
-            clock: Clock::system(),
-            health: Health::default(),
+            clock,
+            health,
+            nudge,
+            door: self.door.map(|(listener, key)| Door {
+                listener: Arc::new(TcpListener::from_std(listener).unwrap()),
+                keys: Keys {
+                    kapso: key.map(|key| key.to_owned().into()),
+                    meta: None,
+                },
+                verify_token: Some(VERIFY_TOKEN.to_owned().into()),
+                read_deadline: Duration::from_secs(2),
+                control,
+            }),
         };
-        bridge::run(options(), parts, stop).await.unwrap();
+        bridge::run(self.options, parts, stop).await.unwrap();
         connection.cancel();
     }
 }
@@ -252,7 +369,7 @@ fn gateway_timing() -> gateway::Timing {
     }
 }
 
-fn options() -> Options {
+fn bridge_options() -> Options {
     let role = |name: &str| Role(name.to_owned());
     let known = |number: &str| Identity::new(number).unwrap().canonical();
     Options {
@@ -269,17 +386,21 @@ fn options() -> Options {
             isolation: true,
         },
         poll: PollTiming {
-            interval: Duration::from_millis(20),
             backoff_most: SLOWEST_POLL,
             deep_every: Duration::ZERO,
+            hint_gap: Duration::ZERO,
             ..PollTiming::every(Duration::from_millis(20))
         },
+        poll_fallback: false,
+        staleness: Staleness::default(),
+        retention: Retention::default(),
         turn: TurnTiming {
             look: Duration::from_millis(20),
             wait: Duration::from_millis(200),
             backoff: Duration::from_millis(20),
             transcript: Duration::from_millis(500),
             push: Duration::from_millis(400),
+            ..TurnTiming::default()
         },
         send: SendTiming {
             backoff_first: Duration::from_millis(10),

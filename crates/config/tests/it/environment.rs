@@ -115,6 +115,18 @@ fn a_secret_comes_from_a_file_without_its_line_end() {
 }
 
 #[test]
+fn the_keys_of_both_signatures_come_from_files_each_as_its_own() {
+    let setup = Setup::new()
+        .set("KAPSO_WEBHOOK_SECRET_FILE", "~/kapso")
+        .set("KAPSO_WEBHOOK_APP_SECRET_FILE", "~/meta");
+    setup.write("kapso", "of-kapso\n");
+    setup.write("meta", "of-meta\n");
+    let webhook = setup.load().unwrap().webhook;
+    assert_eq!(webhook.secret.unwrap().expose_secret(), "of-kapso");
+    assert_eq!(webhook.app_secret.unwrap().expose_secret(), "of-meta");
+}
+
+#[test]
 fn a_secret_comes_as_a_systemd_credential_and_the_variable_wins() {
     let setup = Setup::bare().set("CREDENTIALS_DIRECTORY", "/nowhere");
     assert!(setup.load().is_err());
@@ -175,10 +187,12 @@ fn a_secret_cannot_bring_a_header_along() {
 fn nothing_that_is_printed_for_debugging_shows_a_secret() {
     let setup = Setup::new()
         .set("OPENCLAW_TOKEN", "t0p-secret")
+        .set("KAPSO_WEBHOOK_APP_SECRET", "t0p-secret")
         .set("KAPSO_WEBHOOK_SECRET", "t0p-secret");
     let config = setup
         .load_text("[webhook]\nverify_token = \"t0p-secret\"\n")
         .unwrap();
-    assert!(config.webhook.verify_token.is_some());
+    let webhook = &config.webhook;
+    assert!(webhook.verify_token.is_some() && webhook.app_secret.is_some());
     assert!(!format!("{config:?}{:?}", setup.environment()).contains("t0p-secret"));
 }

@@ -19,7 +19,12 @@ fn two_variables_are_enough() {
     );
     assert_eq!(config.delivery.mode, Mode::Polling);
     assert_eq!(config.delivery.poll_interval, Duration::from_secs(30));
+    assert_eq!(config.delivery.max_age, Duration::from_secs(86_400));
+    assert_eq!(config.delivery.backlog_after, Duration::from_secs(900));
     assert_eq!(config.webhook.addr.to_string(), ":18790");
+    assert!(config.webhook.secret.is_none() && config.webhook.app_secret.is_none());
+    assert_eq!(config.gateway.run_limit, Duration::from_secs(7200));
+    assert_eq!(config.state.max_bytes(), 268_435_456);
     assert_eq!(config.gateway.kind, GatewayType::OpenClaw);
     assert_eq!(config.gateway.relay, Relay::Auto);
     assert_eq!(config.gateway.session_key.as_str(), "agent:main:main");
@@ -207,6 +212,31 @@ fn a_value_of_the_wrong_type_is_told_how_to_be_written() {
     assert!(problem("[delivery]\npoll_interval = 99999999999\n").contains("from 5 to"));
     assert!(problem("kapso = 5\n").contains("kapso is a section"));
     assert!(problem("[state]\ndir = [\"a\"]\n").contains("state.dir is a list"));
+}
+
+#[test]
+fn a_number_out_of_its_range_is_told_the_range() {
+    for (section, key, least, most) in [
+        ("delivery", "max_age", 60, 2_592_000),
+        ("delivery", "backlog_after", 1, 2_592_000),
+        ("gateway", "run_limit", 60, 86_400),
+        ("state", "max_mib", 16, 65_536),
+    ] {
+        let written = |value: u32| format!("[{section}]\n{key} = {value}\n");
+        for good in [least, most] {
+            assert!(
+                Setup::new().load_text(&written(good)).is_ok(),
+                "{key} = {good}"
+            );
+        }
+        for bad in [least - 1, most + 1] {
+            let shown = problem(&written(bad));
+            assert!(
+                shown.contains(&format!("{section}.{key} is the number {bad}; write a whole number from {least} to {most}")),
+                "{shown}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod environment;
 mod file;
 mod security;
 mod show;
+mod warnings;
 
 use std::path::PathBuf;
 

@@ -3,14 +3,15 @@
 mod agent;
 mod check;
 mod folder;
+mod webhook;
 mod whatsapp;
 
 use config::{Config, Mode, SecurityMode};
 use serde_json::{Value, json};
 
 use self::check::Check;
-use super::status::socket::{self, Unanswered};
 use crate::Common;
+use crate::control::{Poller, Unanswered};
 use crate::outcome::{Exit, Outcome};
 
 /// Looks at everything.
@@ -25,6 +26,7 @@ pub(crate) async fn run(common: &Common) -> Outcome {
         }
     };
     let mut checks = configuration(&config);
+    checks.extend(webhook::check(&config));
     checks.extend(folder::check(&config.state));
     let (whatsapp, agent, poller) = tokio::join!(
         whatsapp::check(&config),
@@ -54,10 +56,10 @@ fn configuration(config: &Config) -> Vec<Check> {
         None => "defaults and the environment, no file".to_owned(),
     };
     let mut checks = vec![Check::ok("configuration", source)];
+    let warnings = config.warnings.iter();
     checks.extend(
-        config
-            .warnings
-            .iter()
+        warnings
+            .filter(|warning| !webhook::is_about(warning))
             .map(|warning| Check::of_problem("configuration", warning)),
     );
     let absent = |key: &str, name: &str, remedy: &str| {
@@ -69,12 +71,12 @@ fn configuration(config: &Config) -> Vec<Check> {
         .failed()
     };
     match config.delivery.mode {
-        Mode::Polling => {}
-        mode @ (Mode::Tailscale | Mode::Domain) => {
+        Mode::Polling | Mode::Domain => {}
+        mode @ Mode::Tailscale => {
             checks.push(absent(
                 "delivery.mode",
                 mode.name(),
-                "set it to \"polling\"",
+                "set it to \"polling\" or \"domain\"",
             ));
         }
     }
@@ -93,7 +95,7 @@ fn configuration(config: &Config) -> Vec<Check> {
 
 /// Whether the poller runs. It need not, to be checked.
 async fn poller(config: &Config) -> Check {
-    match socket::health(&config.state.control_socket()).await {
+    match Poller::of(&config.state).health().await {
         Ok(report) => match report["status"].as_str() {
             Some("ok") => Check::ok("poller", format!("running (pid {})", report["pid"])),
             Some(_) | None => Check::wrong(
@@ -108,7 +110,8 @@ async fn poller(config: &Config) -> Check {
         Err(
             other @ (Unanswered::Denied { .. }
             | Unanswered::Silent { .. }
-            | Unanswered::Garbled { .. }),
+            | Unanswered::Garbled { .. }
+            | Unanswered::Refused { .. }),
         ) => Check::wrong("poller", other.to_string(), "look at the poller's log").failed(),
     }
 }

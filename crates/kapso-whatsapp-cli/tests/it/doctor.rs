@@ -140,12 +140,44 @@ async fn what_this_version_cannot_do_is_told() {
     let agent = agent().await;
     let ended = cli(&agent)
         .await
-        .set("KAPSO_MODE", "domain")
+        .set("KAPSO_MODE", "tailscale")
         .run(&["doctor", "--json"])
         .await;
     assert_eq!(
         (ended.code, &failed(&ended)["check"]),
         (1, &"configuration".into())
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_without_key_or_address_is_told_with_the_way_to_add_them() {
+    let agent = agent().await;
+    let cli = cli(&agent).await.set("KAPSO_MODE", "domain");
+    let ended = cli.run(&["doctor"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for seen in [
+        "warning  webhook        webhook.secret is not set",
+        "openssl rand -hex 32",
+        "warning  webhook        listens at :18790; delivery.public_url is not set",
+        "KAPSO_PUBLIC_URL",
+    ] {
+        assert_eq!(ended.stdout.matches(seen).count(), 1, "{seen}: {ended:?}");
+    }
+
+    let cli = cli
+        .set("KAPSO_WEBHOOK_SECRET", "hidden")
+        .set("KAPSO_WEBHOOK_APP_SECRET", "hidden")
+        .set("KAPSO_PUBLIC_URL", "https://wa.example/");
+    let ended = cli.run(&["doctor"]).await;
+    for seen in [
+        "ok       webhook        Kapso's signatures are checked with webhook.secret, Meta's with webhook.app_secret",
+        "ok       webhook        Kapso has to push to https://wa.example/webhook, which has to end at :18790 here",
+    ] {
+        assert!(ended.stdout.contains(seen), "{seen}: {ended:?}");
+    }
+    assert!(
+        ended.code == 0 && !ended.stdout.contains("hidden"),
+        "{ended:?}"
     );
 }
 

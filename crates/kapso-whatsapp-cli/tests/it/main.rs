@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod configuration;
+mod dead;
 mod doctor;
+mod inbox;
 mod sandboxed;
+mod scripted;
 mod send;
 mod status;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +90,17 @@ impl Cli {
 
     /// Runs the program with `input` piped into it.
     async fn run_with(&self, args: &[&str], input: &str) -> Ended {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kapso-whatsapp-cli"))
+        let mut child = self.start(args);
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that does not read closes its end; that is no failure of the test.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        ended(child).await
+    }
+
+    /// Starts the program, all its ends piped.
+    fn start(&self, args: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_kapso-whatsapp-cli"))
             .args(args)
             .env_clear()
             .envs(self.variables.iter().cloned())
@@ -95,20 +109,20 @@ impl Cli {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // A program that does not read closes its end; that is no failure of the test.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        let output = timeout(PLENTY, child.wait_with_output())
-            .await
             .unwrap()
-            .unwrap();
-        Ended {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+    }
+}
+
+/// Waits for the program's end.
+async fn ended(child: Child) -> Ended {
+    let output = timeout(PLENTY, child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    Ended {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::os::unix::net::UnixListener;
 
-use bridge::Health;
-use bridge::Store;
 use bridge::control::{self, Control};
+use bridge::{Health, Nudge, Store};
 use gateway::{DeviceKey, Gateway, Options, Timing};
-use model::Clock;
+use model::{Clock, NumberId};
 use sandbox::openclaw::{self, OpenClawStandIn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -38,7 +37,16 @@ async fn control(cli: &Cli) -> (OpenClawStandIn, DropGuard) {
         store,
         started: clock.now(),
         clock,
-        poll_interval: std::time::Duration::from_secs(30),
+        poll_most: std::time::Duration::from_secs(30),
+        kapso: kapso::Client::new(kapso::Options {
+            base_url: "http://127.0.0.1:9/v24.0".parse().unwrap(),
+            api_key: "key".to_owned().into(),
+            number: NumberId::new("1").unwrap(),
+            deadlines: kapso::Deadlines::default(),
+        })
+        .unwrap(),
+        listening: None,
+        nudge: Nudge::default(),
     };
     watched.gateway.ready().await;
     let socket = control::bind(&cli.state_dir().join("control.sock")).unwrap();

@@ -120,7 +120,7 @@ async fn check_shows_the_effective_configuration_and_no_secret() -> anyhow::Resu
 #[tokio::test]
 async fn what_this_version_cannot_do_is_refused_by_name() -> anyhow::Result<()> {
     let world = World::new().await?;
-    for (variable, value) in [("KAPSO_MODE", "domain"), ("KAPSO_SECURITY_MODE", "pairing")] {
+    for (variable, value) in [("KAPSO_MODE", "tailscale"), ("KAPSO_SECURITY_MODE", "pairing")] {
         let output = world
             .daemon(&["--check"])
             .env(variable, value)
@@ -149,6 +149,49 @@ async fn p16_a_second_process_refuses_and_names_the_first() -> anyhow::Result<()
     ensure!(
         status.code() == Some(1) && told.contains(&id),
         "{status} {told}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn i14_a_port_that_is_taken_ends_the_process_and_is_named() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let taken = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = taken.local_addr()?.to_string();
+    for (mode, variable) in [
+        ("domain", "KAPSO_WEBHOOK_ADDR"),
+        ("polling", "KAPSO_METRICS_ADDR"),
+    ] {
+        let output = world
+            .daemon(&[])
+            .env("KAPSO_MODE", mode)
+            .env("KAPSO_WEBHOOK_SECRET", "secret")
+            .env(variable, &addr)
+            .output()
+            .await?;
+        let told = words(&output.stderr);
+        ensure!(
+            output.status.code() == Some(1) && told.contains(&addr),
+            "{} {told}",
+            output.status
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_key_the_log_says_what_is_missing_and_how_to_add_it() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let output = world
+        .daemon(&["--once"])
+        .env("KAPSO_MODE", "domain")
+        .env("KAPSO_WEBHOOK_ADDR", "127.0.0.1:0")
+        .output()
+        .await?;
+    let told = words(&output.stderr);
+    ensure!(
+        told.contains("webhook.secret") && told.contains("openssl rand"),
+        "{told}"
     );
     Ok(())
 }

@@ -1,99 +1,122 @@
 //! One event of Kapso's version 2: a message with its conversation, alone or in a batch (kapso.md 4.4).
 
-use model::{IgnoreReason, NumberId, Source};
+use model::{IgnoreReason, Source};
 use serde_json::value::RawValue;
 
 use super::{Event, Reading, Taken, other_number};
-use crate::wire::receipt::{self, Step};
+use crate::wire::receipt::Step;
 use crate::wire::unread::{is_object, pick, text};
-use crate::wire::{Conversation, listed};
+use crate::wire::{Conversation, Item};
 
-/// Whether it is of version 1, which has a configuration instead of a number, and a type under another name.
-pub(super) fn is_v1(element: &RawValue) -> bool {
-    let [config, message] = pick(element, ["whatsapp_config", "message"]);
-    let [old, new] = message.map_or([None; 2], |it| pick(it, ["message_type", "type"]));
-    new.is_none() && (old.is_some() || config.is_some())
+/// What one event consists of.
+pub(super) struct Element<'a> {
+    raw: &'a RawValue,
+    pub(super) message: Option<Item<'a>>,
+    conversation: Option<&'a RawValue>,
+    /// The business number.
+    number: Option<&'a RawValue>,
+    /// What version 1 has instead.
+    config: Option<&'a RawValue>,
 }
 
-/// What must have happened, where nothing but the message says it; none where there is no message.
-pub(super) fn shape(element: &RawValue) -> Option<Event> {
-    let [message] = pick(element, ["message"]);
-    let [kapso] = pick(message?, ["kapso"]);
-    let [direction, status] = kapso.map_or([None; 2], |it| pick(it, ["direction", "status"]));
-    let direction = direction.and_then(text);
-    if !direction.is_some_and(|it| it.eq_ignore_ascii_case("outbound")) {
-        return Some(Event::Received);
+impl<'a> Element<'a> {
+    pub(super) fn find(raw: &'a RawValue) -> Self {
+        let names = [
+            "message",
+            "conversation",
+            "phone_number_id",
+            "whatsapp_config",
+        ];
+        Self::of(raw, pick(raw, names))
     }
-    let step = status.and_then(text).and_then(|it| Step::named(&it));
-    Some(Event::Outbound(step.unwrap_or(Step::Sent)))
+
+    /// As [`Element::find`], with the parts found already, in its order.
+    pub(super) fn of(raw: &'a RawValue, parts: [Option<&'a RawValue>; 4]) -> Self {
+        let [message, conversation, number, config] = parts;
+        Self {
+            raw,
+            message: message.map(Item::read),
+            conversation,
+            number,
+            config,
+        }
+    }
+
+    /// Whether it is of version 1. A message of version 2 is one, whatever stands beside it.
+    pub(super) fn is_v1(&self) -> bool {
+        let Some(message) = &self.message else {
+            return self.config.is_some();
+        };
+        message.is_v1() || (self.config.is_some() && !message.has_type())
+    }
+
+    /// What must have happened, where nothing but the message says it; none where there is no message.
+    pub(super) fn shape(&self) -> Option<Event> {
+        let step = self.message.as_ref()?.step();
+        Some(step.map_or(Event::Received, Event::Outbound))
+    }
+
+    /// The conversation, if that is what it is.
+    fn context(&self) -> Option<Conversation> {
+        let conversation = self.conversation.filter(|it| is_object(it))?;
+        serde_json::from_str(conversation.get()).ok()
+    }
 }
 
 impl Reading<'_> {
     /// Takes what one element brings.
-    pub(super) fn element(&mut self, event: &Event, element: &RawValue) -> Taken {
-        let names = ["message", "conversation", "phone_number_id"];
-        let [message, conversation, id] = pick(element, names);
-        let Some(message) = message else {
-            self.malformed(element, "no message in it");
+    pub(super) fn element(&mut self, event: Event, element: &Element<'_>) -> Taken {
+        let Some(message) = &element.message else {
+            self.malformed(element.raw, "no message in it");
             return Taken::Yes;
         };
-        let [kapso] = pick(message, ["kapso"]);
+        let context = element.context();
+        let root = element.number.and_then(text);
         let ids = [
-            id,
-            conversation.and_then(|it| pick(it, ["phone_number_id"])[0]),
-            kapso.and_then(|it| pick(it, ["phone_number_id"])[0]),
+            root.as_deref(),
+            context
+                .as_ref()
+                .and_then(|it| it.phone_number_id.as_deref()),
+            message.number(),
         ];
         let other = match other_number(self.number, ids) {
             Ok(other) => other,
             Err(what) => {
-                self.malformed(element, what);
+                self.malformed(element.raw, what);
                 return Taken::Yes;
             }
         };
-        let conversation = conversation.filter(|it| is_object(it));
-        let context: Option<Conversation> =
-            conversation.and_then(|it| serde_json::from_str(it.get()).ok());
-        match event {
-            Event::Received => self.received(other.as_ref(), message, context.as_ref()),
-            Event::Outbound(step) => {
-                self.outbound(other.as_ref(), message, context.as_ref(), *step)
+        match (event, other) {
+            (Event::Received, None) => self.received(element.raw, message, context.as_ref()),
+            (Event::Received, Some(number)) => {
+                let read = message.listed(&number, context.as_ref(), Source::Webhook, self.now);
+                self.set_aside(&number, &read.arrival, IgnoreReason::OtherNumber);
+                Taken::Yes
             }
-            Event::Other(_) => Taken::Nothing,
+            (Event::Outbound(step), None) => {
+                let receipt = message.receipt(self.number, context.as_ref(), step, self.now);
+                self.receipt(element.raw, receipt)
+            }
+            (Event::Outbound(_), Some(_)) => {
+                self.pushed.elsewhere += 1;
+                Taken::Yes
+            }
         }
     }
 
     fn received(
         &mut self,
-        other: Option<&NumberId>,
-        message: &RawValue,
+        raw: &RawValue,
+        message: &Item<'_>,
         context: Option<&Conversation>,
     ) -> Taken {
-        let read = listed(self.number, message, context, Source::Webhook, self.now);
-        if let Some(number) = other {
-            self.set_aside(number, &read.arrival, IgnoreReason::OtherNumber);
-            return Taken::Yes;
-        }
+        let read = message.listed(self.number, context, Source::Webhook, self.now);
         self.arrived(read.arrival);
         if read.sent.is_some_and(|sent| sent.by_hand) {
             // A person took over: that counts, under whichever name it is told.
-            let receipt = receipt::of_message(self.number, message, context, Step::Sent, self.now);
-            return self.receipt(message, receipt);
+            let receipt = message.receipt(self.number, context, Step::Sent, self.now);
+            return self.receipt(raw, receipt);
         }
         Taken::Yes
-    }
-
-    fn outbound(
-        &mut self,
-        other: Option<&NumberId>,
-        message: &RawValue,
-        context: Option<&Conversation>,
-        step: Step,
-    ) -> Taken {
-        if other.is_some() {
-            self.pushed.elsewhere += 1;
-            return Taken::Yes;
-        }
-        let receipt = receipt::of_message(self.number, message, context, step, self.now);
-        self.receipt(message, receipt)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Kind, MOST, Reading, other_number};
 use crate::wire::receipt;
 use crate::wire::unread::{elements, is_list, is_object, pick, text};
-use crate::wire::{Conversation, Profile, listed};
+use crate::wire::{Conversation, Item, Profile, listed};
 
 impl Reading<'_> {
     pub(super) fn envelope(&mut self, entries: &RawValue) -> Kind {
@@ -39,23 +39,31 @@ impl Reading<'_> {
     }
 
     fn change(&mut self, field: Option<&str>, value: &RawValue) {
-        let names = ["metadata", "messages", "statuses", "message_echoes"];
-        let [metadata, messages, statuses, echoes] = pick(value, names);
-        let id = metadata.and_then(|it| pick(it, ["phone_number_id"])[0]);
-        let other = match other_number(self.number, [id]) {
+        let names = [
+            "metadata",
+            "contacts",
+            "messages",
+            "statuses",
+            "message_echoes",
+            "history",
+        ];
+        let [metadata, contacts, messages, statuses, echoes, history] = pick(value, names);
+        let [id] = metadata.map_or([None], |it| pick(it, ["phone_number_id"]));
+        let id = id.and_then(text);
+        let other = match other_number(self.number, [id.as_deref()]) {
             Ok(other) => other,
             Err(what) => return self.malformed(value, what),
         };
         let other = other.as_ref();
         match field {
             Some("messages") | None => {
-                self.messages(other, value, messages);
+                self.messages(other, contacts, messages);
                 self.statuses(other, statuses);
             }
             // Only the first is said to be a phone's alone; a person's send is known by its unknown id as well.
             Some("smb_message_echoes") => self.echoes(other, echoes, true),
             Some("message_echoes") => self.echoes(other, echoes, false),
-            Some("history") => self.history(other, value, messages),
+            Some("history") => self.history(other, history, messages),
             Some(_) => {}
         }
     }
@@ -63,14 +71,14 @@ impl Reading<'_> {
     fn messages(
         &mut self,
         other: Option<&NumberId>,
-        value: &RawValue,
+        contacts: Option<&RawValue>,
         messages: Option<&RawValue>,
     ) {
-        let [contacts] = pick(value, ["contacts"]);
         let people = People::new(&self.elements(contacts));
         for message in self.elements(messages) {
-            let context = people.sender(message);
-            let read = listed(self.number, message, context, Source::Webhook, self.now);
+            let message = Item::read(message);
+            let context = people.sender(&message);
+            let read = message.listed(self.number, context, Source::Webhook, self.now);
             match other {
                 None => self.arrived(read.arrival),
                 Some(number) => {
@@ -97,14 +105,18 @@ impl Reading<'_> {
                 self.pushed.elsewhere += 1;
                 continue;
             }
-            let receipt = receipt::of_echo(self.number, echo, by_hand, self.now);
-            self.receipt(echo, receipt.map(Some));
+            let receipt = Item::read(echo).echo(self.number, by_hand, self.now);
+            self.receipt(echo, receipt);
         }
     }
 
     /// Threads of messages of the last half year, and, in pushes of their own, the files of some of them.
-    fn history(&mut self, other: Option<&NumberId>, value: &RawValue, files: Option<&RawValue>) {
-        let [history] = pick(value, ["history"]);
+    fn history(
+        &mut self,
+        other: Option<&NumberId>,
+        history: Option<&RawValue>,
+        files: Option<&RawValue>,
+    ) {
         self.past(other, files);
         for chunk in self.elements(history) {
             let [threads] = pick(chunk, ["threads"]);
@@ -154,10 +166,9 @@ impl People {
     }
 
     /// Who wrote `message`: the one that it names, or the only one there is.
-    fn sender(&self, message: &RawValue) -> Option<&Conversation> {
-        let named = pick(message, ["from", "from_user_id"]);
-        let mut named = named.into_iter().flatten().filter_map(text);
-        let place = named.find_map(|name| self.places.get(&name).copied());
+    fn sender(&self, message: &Item<'_>) -> Option<&Conversation> {
+        let mut named = message.senders().into_iter().flatten();
+        let place = named.find_map(|name| self.places.get(name).copied());
         match (place, self.people.as_slice()) {
             (Some(place), people) => people.get(place),
             (None, [only]) => Some(only),

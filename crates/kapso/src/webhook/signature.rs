@@ -49,6 +49,11 @@ pub enum WrongSignature {
 }
 
 impl Keys {
+    /// Whether there is a secret, so that bodies can be believed.
+    pub fn are_set(&self) -> bool {
+        self.kapso.as_ref().filter(is_set).is_some() || self.meta.as_ref().filter(is_set).is_some()
+    }
+
     /// Tries each signature that came against the secret for it; one that fits is enough. Compares in constant time.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use model::{Choice, Contact, Content, Location, Media, MediaKind, MessageId};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::lenient;
@@ -11,6 +12,9 @@ use super::message::Message;
 
 /// The longest name of an unknown type that is kept, in characters.
 const LONGEST_KIND: usize = 64;
+
+/// The longest id of a file that is kept, in characters; Meta's have 16 digits.
+const LONGEST_FILE_ID: usize = 128;
 
 /// A text's body.
 #[derive(Debug, Default, Deserialize)]
@@ -146,7 +150,7 @@ pub(super) struct Order {
     #[serde(deserialize_with = "lenient::text")]
     order_text: Option<String>,
     #[serde(deserialize_with = "lenient::list")]
-    product_items: Vec<Value>,
+    product_items: Vec<IgnoredAny>,
 }
 
 /// WhatsApp's own words.
@@ -210,7 +214,7 @@ fn media(kind: MediaKind, file: Option<&File>, message: &Message) -> Content {
     let first = |texts: &[&Option<String>]| texts.iter().find_map(|text| (*text).clone());
     Content::Media(Media {
         kind,
-        id: first(&[&file.id, &kapso.media_id]),
+        id: file_id(file.id.as_deref()).or_else(|| file_id(kapso.media_id.as_deref())),
         url: first(&[&kapso.media_url, &stored.url, &file.link]),
         mime: first(&[&file.mime_type, &stored.content_type]),
         filename: match kind {
@@ -222,8 +226,16 @@ fn media(kind: MediaKind, file: Option<&File>, message: &Message) -> Content {
             | MediaKind::Sticker => None,
         },
         caption: first(&[&file.caption, &kapso.message_type_data.caption]),
-        transcript: kapso.transcript.as_ref().and_then(|said| said.text()),
+        transcript: kapso.transcript.clone(),
     })
+}
+
+/// The id of a file is put into the path of an authenticated request: what could lead elsewhere is no id.
+fn file_id(text: Option<&str>) -> Option<String> {
+    let id = text?.trim();
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let one_name = !id.starts_with('.') && id.len() <= LONGEST_FILE_ID && id.chars().all(known);
+    one_name.then(|| id.to_owned())
 }
 
 fn sound(message: &Message) -> Content {

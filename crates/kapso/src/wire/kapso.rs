@@ -16,6 +16,8 @@ pub(super) struct Extension {
     pub(super) status: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) origin: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) phone_number_id: Option<String>,
     /// The contact's number, never the business number's.
     #[serde(deserialize_with = "lenient::text")]
     pub(super) phone_number: Option<String>,
@@ -31,8 +33,9 @@ pub(super) struct Extension {
     pub(super) media_data: MediaData,
     #[serde(deserialize_with = "lenient::object")]
     pub(super) message_type_data: TypeData,
-    #[serde(deserialize_with = "lenient::any")]
-    pub(super) transcript: Option<Transcript>,
+    /// What was said in a sound, bare or as an object.
+    #[serde(deserialize_with = "lenient::said")]
+    pub(super) transcript: Option<String>,
     /// English prose by Kapso for anything but a text.
     #[serde(deserialize_with = "lenient::text")]
     pub(super) content: Option<String>,
@@ -66,26 +69,13 @@ pub(super) struct TypeData {
     pub(super) caption: Option<String>,
 }
 
-/// What was said in a sound, as an object or bare.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Transcript {
-    Object { text: String },
-    Bare(String),
-}
-
-impl Transcript {
-    pub(super) fn text(&self) -> Option<String> {
-        let (Self::Object { text } | Self::Bare(text)) = self;
-        Some(text.clone()).filter(|text| !text.trim().is_empty())
-    }
-}
-
 /// The conversation that stands beside a message in a webhook (kapso.md 4.4): it names the sender where the message
 /// does not.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Conversation {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) phone_number_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) phone_number: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -122,6 +112,7 @@ struct ProfileName {
 impl From<Profile> for Conversation {
     fn from(person: Profile) -> Self {
         Self {
+            phone_number_id: None,
             phone_number: person.wa_id,
             business_scoped_user_id: person.user_id,
             parent_business_scoped_user_id: person.parent_user_id,

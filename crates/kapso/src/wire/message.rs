@@ -89,10 +89,15 @@ impl Message {
         read.filter(|_| unread::is_object(raw))
     }
 
-    /// Whether Kapso says that it came in.
-    pub(super) fn says_inbound(&self) -> bool {
-        let direction = self.kapso.direction.as_deref();
-        direction.is_some_and(|it| it.eq_ignore_ascii_case("inbound"))
+    /// Whether Kapso says that it went this way, `inbound` or `outbound`.
+    pub(super) fn says(&self, direction: &str) -> bool {
+        let said = self.kapso.direction.as_deref();
+        said.is_some_and(|said| said.eq_ignore_ascii_case(direction))
+    }
+
+    /// The number and the user id of the sender, as they stand there.
+    pub(super) fn senders(&self) -> [Option<&str>; 2] {
+        [self.from.as_deref(), self.from_user_id.as_deref()]
     }
 
     /// Whether it passed through the phone. That means that a person of the business typed it, if it went out; of

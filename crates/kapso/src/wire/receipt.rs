@@ -97,21 +97,17 @@ impl Status {
     }
 }
 
-/// The receipt that an event of Kapso's gives about `raw`; none when that message came in instead of going out.
+/// The receipt of a message that went out and got as far as `step`.
 ///
 /// # Errors
 /// What is wrong with an object that cannot be a message.
-pub(crate) fn of_message(
+pub(super) fn of_message(
     number: &NumberId,
-    raw: &RawValue,
+    message: &Message,
     context: Option<&Conversation>,
     step: Step,
     now: Timestamp,
-) -> Result<Option<Receipt>, &'static str> {
-    let message = Message::read(raw).ok_or("not a message object")?;
-    if message.says_inbound() {
-        return Ok(None);
-    }
+) -> Result<Receipt, &'static str> {
     let statuses = &message.kapso.statuses;
     let told = statuses.iter().rfind(|it| it.step() == Some(step));
     let time = match (told, step) {
@@ -119,7 +115,7 @@ pub(crate) fn of_message(
         (None, Step::Sent) => message.timestamp,
         (None, Step::Delivered | Step::Read | Step::Failed) => None,
     };
-    Ok(Some(Receipt {
+    Ok(Receipt {
         number: number.clone(),
         id: id(message.id.as_deref())?,
         to: message.recipient(context),
@@ -127,7 +123,7 @@ pub(crate) fn of_message(
         text: message.words(),
         by_hand: message.is_of_phone(),
         at: sent_at(time, now),
-    }))
+    })
 }
 
 /// The receipt that one of Meta's statuses gives; none where it says nothing about the way of the message.
@@ -155,28 +151,6 @@ pub(crate) fn of_status(
         by_hand: false,
         at: sent_at(status.timestamp, now),
     }))
-}
-
-/// The receipt that Meta's copy of a message gives that went out from the business number.
-///
-/// # Errors
-/// What is wrong with an object that cannot be a message.
-pub(crate) fn of_echo(
-    number: &NumberId,
-    raw: &RawValue,
-    by_hand: bool,
-    now: Timestamp,
-) -> Result<Receipt, &'static str> {
-    let message = Message::read(raw).ok_or("not a message object")?;
-    Ok(Receipt {
-        number: number.clone(),
-        id: id(message.id.as_deref())?,
-        to: message.recipient(None),
-        fate: Fate::Sent,
-        text: message.words(),
-        by_hand,
-        at: sent_at(message.timestamp, now),
-    })
 }
 
 fn id(text: Option<&str>) -> Result<MessageId, &'static str> {

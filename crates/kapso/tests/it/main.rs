@@ -1,9 +1,12 @@
-//! The client against recorded messages and a real server on the loopback interface.
+//! Recorded messages and webhooks, and the client against a real server on the loopback interface.
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod data;
 mod messages;
 mod paging;
+mod quota;
 mod refusals;
 mod sending;
 mod server;
+mod webhook;

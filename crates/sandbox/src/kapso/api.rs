@@ -16,9 +16,9 @@ use tokio_util::task::TaskTracker;
 use super::customer_key;
 use super::event::{Event, RecordedRequest, Status};
 use super::fault::{Course, Faults, ListFault, Outcome};
-use super::ledger::{Ledger, Names};
+use super::ledger::{Accepted, Ledger, Names};
 use super::outgoing::{NewMessage, Post};
-use super::page::ListQuery;
+use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
 
 /// The largest request body that is read.
@@ -35,7 +35,7 @@ pub(super) struct Broken;
 
 pub(super) struct Api {
     pub(super) ledger: Arc<Ledger>,
-    pub(super) faults: Faults,
+    pub(super) faults: Arc<Faults>,
     pub(super) names: Names,
     pub(super) key: SecretString,
     pub(super) clock: Clock,
@@ -100,6 +100,7 @@ impl Api {
             Ending::Broken => return Err(Broken),
         };
         allowance.write(response.headers_mut());
+        self.date(&mut response);
         Ok(response)
     }
 
@@ -204,7 +205,13 @@ impl Api {
             return ending;
         }
         let to = message.to.clone();
-        let id = self.ledger.accept(message, "cloud_api", arrived);
+        let accepted = Accepted {
+            origin: "cloud_api",
+            listed: !self.faults.sends_are_unlisted(),
+            answer_lost: !matches!(course.after, Outcome::Proper),
+            arrived,
+        };
+        let id = self.ledger.accept(message, &accepted);
         self.deliver(&id);
         let proper = Ending::Answer(NewMessage::answer(&to, &id));
         end(course.after).await.unwrap_or(proper)
@@ -238,7 +245,15 @@ impl Api {
         if let Some(wait) = wait.and_then(|wait| wait.parse().ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
+        self.date(&mut response);
         response
+    }
+
+    /// Dates an answer by the stand-in's clock, which may be ahead of its client's or behind.
+    fn date(&self, response: &mut Response) {
+        if let Ok(date) = http_date(self.clock.now()).parse() {
+            response.headers_mut().insert(header::DATE, date);
+        }
     }
 }
 

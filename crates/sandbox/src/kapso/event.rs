@@ -64,6 +64,10 @@ pub struct SentMessage {
     pub at: Timestamp,
     /// When its request had been read, by the monotonic clock: for measuring.
     pub arrived: Instant,
+    /// Whether the list showed it from the beginning.
+    pub listed: bool,
+    /// Whether a fault kept the sender from learning that it was taken.
+    pub answer_lost: bool,
 }
 
 /// A customer's message that was marked read.

@@ -64,6 +64,23 @@ pub enum ListFault {
     Delay(Duration),
 }
 
+/// What a webhook delivery meets on its way. One counts for all attempts of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryFault {
+    /// Goes as it should; lets deliveries pass before the next fault of the row.
+    Pass,
+    /// No attempt arrives; what cannot be taken apart any more is lost for good.
+    Lost,
+    /// The first attempt goes out twice at once, on two connections.
+    Twice,
+    /// Goes out this much later, and holds those behind it in its conversation up.
+    Late(Duration),
+    /// Goes out this much later; those behind it in its conversation go first.
+    Overtaken(Duration),
+    /// The answers to so many attempts are not heard: each arrives, and counts as failed.
+    Unheard(usize),
+}
+
 /// The switches. Shared by all handles of one stand-in.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Switches>);
@@ -74,6 +91,9 @@ struct Switches {
     sends_to: HashMap<String, VecDeque<SendFault>>,
     marks: VecDeque<SendFault>,
     lists: VecDeque<ListFault>,
+    deliveries: VecDeque<DeliveryFault>,
+    reports: VecDeque<DeliveryFault>,
+    sends_unlisted: bool,
     closed: HashSet<String>,
     unreachable: bool,
 }
@@ -101,6 +121,22 @@ impl Faults {
     /// The next `n` list requests meet `fault`.
     pub fn next_lists(&self, n: usize, fault: ListFault) {
         self.switches().lists.extend(vec![fault; n]);
+    }
+
+    /// The next `n` webhook deliveries of customers' messages meet `fault`; a batch is one.
+    pub fn next_deliveries(&self, n: usize, fault: DeliveryFault) {
+        self.switches().deliveries.extend(vec![fault; n]);
+    }
+
+    /// The next `n` webhook deliveries about sent messages meet `fault`.
+    pub fn next_reports(&self, n: usize, fault: DeliveryFault) {
+        self.switches().reports.extend(vec![fault; n]);
+    }
+
+    /// While on, what is sent does not show in the list, not even later, unless it is
+    /// [revealed](super::KapsoStandIn::reveal).
+    pub fn unlisted_sends(&self, on: bool) {
+        self.switches().sends_unlisted = on;
     }
 
     /// From now on `customer` can only be sent templates: 422 with code 131047.
@@ -139,6 +175,20 @@ impl Faults {
 
     pub(super) fn take_list(&self) -> ListFault {
         self.switches().lists.pop_front().unwrap_or(ListFault::Pass)
+    }
+
+    pub(super) fn take_delivery(&self, of_customers: bool) -> DeliveryFault {
+        let mut switches = self.switches();
+        let row = if of_customers {
+            &mut switches.deliveries
+        } else {
+            &mut switches.reports
+        };
+        row.pop_front().unwrap_or(DeliveryFault::Pass)
+    }
+
+    pub(super) fn sends_are_unlisted(&self) -> bool {
+        self.switches().sends_unlisted
     }
 
     pub(super) fn window_is_closed(&self, customer: &str) -> bool {

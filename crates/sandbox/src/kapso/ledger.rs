@@ -35,6 +35,18 @@ pub(super) struct Names {
     pub(super) business: String,
 }
 
+/// How a message of the business came to be sent.
+pub(super) struct Accepted<'a> {
+    /// `kapso.origin`.
+    pub(super) origin: &'a str,
+    /// Whether the list shows it.
+    pub(super) listed: bool,
+    /// Whether the client is kept from the answer.
+    pub(super) answer_lost: bool,
+    /// When its request had been read.
+    pub(super) arrived: Instant,
+}
+
 pub(super) struct Ledger {
     state: Mutex<State>,
     names: Names,
@@ -113,10 +125,10 @@ impl Ledger {
     }
 
     /// Files a message of the business as sent.
-    pub(super) fn accept(&self, message: NewMessage, origin: &str, arrived: Instant) -> MessageId {
+    pub(super) fn accept(&self, message: NewMessage, accepted: &Accepted<'_>) -> MessageId {
         let now = self.clock.now();
         let mut state = self.lock();
-        let (sent, notice) = state.accept(&self.names, message, origin, now, arrived);
+        let (sent, notice) = state.accept(&self.names, message, accepted, now);
         let id = sent.id.clone();
         self.announce(notice);
         self.tell(Event::Sent(sent));
@@ -189,6 +201,16 @@ impl Ledger {
 
     pub(super) fn sent_to(&self, customer: &str) -> Vec<SentMessage> {
         self.lock().sent_to(&customer_key(customer))
+    }
+
+    /// How many webhook notices are under way; none where nothing is pushed.
+    pub(super) fn notices_open(&self) -> Option<watch::Receiver<usize>> {
+        self.announcer.as_ref().map(Announcer::open)
+    }
+
+    /// The business number, digits only.
+    pub(super) fn business(&self) -> &str {
+        &self.names.business
     }
 
     /// How many messages went to the customer, now and later.

@@ -1,101 +1,38 @@
-//! Webhook deliveries as Kapso makes them: signed, in order within a conversation, retried, then given up.
+//! Webhook deliveries as Kapso and Meta make them: signed, in order within a conversation, retried, then given up.
 //!
 //! Notices wait in one bounded queue; the dispatcher turns each into a parcel of its own, or collects them when
 //! buffering is on. Parcels of messages received and sent go out one after the other per conversation, unless one
 //! is stuck for too long; other events have no order (kapso.md 4.6).
 
 mod courier;
+mod envelope;
+mod parcel;
+mod target;
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::MessageId;
-use secrecy::SecretString;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::fault::{DeliveryFault, Faults};
 use super::ledger::Ledger;
-use courier::{Courier, Parcel};
+use courier::Courier;
+use parcel::Parcel;
+
+pub use target::{Buffering, Envelope, Signature, WebhookTarget, WebhookTiming};
 
 /// Notices that wait for the dispatcher; when it is full the newest is lost, as a delivery can be.
 const QUEUE_CAPACITY: usize = 16_384;
 /// Parcels under way at once; the queue waits while there are more.
 const PARCELS_AT_ONCE: usize = 1024;
-
-/// Where events are pushed.
-#[derive(Debug, Clone)]
-pub struct WebhookTarget {
-    /// An `http://` address.
-    pub url: String,
-    /// The key of the signature.
-    pub secret: SecretString,
-    /// The names of the events wanted; all when empty.
-    pub events: Vec<String>,
-    /// Collects received messages into batches; none sends each by itself.
-    pub buffer: Option<Buffering>,
-    /// Further headers of each delivery.
-    pub headers: Vec<(String, String)>,
-    /// How patient the sender is.
-    pub timing: WebhookTiming,
-}
-
-impl WebhookTarget {
-    /// All events, one by one, with Kapso's own timing.
-    pub fn new(url: impl Into<String>, secret: impl Into<SecretString>) -> Self {
-        Self {
-            url: url.into(),
-            secret: secret.into(),
-            events: Vec::new(),
-            buffer: None,
-            headers: Vec::new(),
-            timing: WebhookTiming::default(),
-        }
-    }
-}
-
-/// When a batch is complete.
-#[derive(Debug, Clone, Copy)]
-pub struct Buffering {
-    /// This long after its first message.
-    pub window: Duration,
-    /// Or with this many messages.
-    pub size: usize,
-}
-
-impl Default for Buffering {
-    fn default() -> Self {
-        Self {
-            window: Duration::from_secs(5),
-            size: 50,
-        }
-    }
-}
-
-/// The patience of webhook deliveries; the default is Kapso's.
-#[derive(Debug, Clone)]
-pub struct WebhookTiming {
-    /// An answer that takes longer is a failure.
-    pub answer: Duration,
-    /// The pauses before the second and later attempts.
-    pub retries: Vec<Duration>,
-    /// After this long a parcel no longer waits for the one before it.
-    pub overtake: Duration,
-}
-
-impl Default for WebhookTiming {
-    fn default() -> Self {
-        Self {
-            answer: Duration::from_secs(10),
-            retries: [10, 40, 90].map(Duration::from_secs).to_vec(),
-            overtake: Duration::from_secs(30),
-        }
-    }
-}
+/// The lane of Meta's batches, which hold messages of several conversations.
+const ALL_CONVERSATIONS: usize = usize::MAX;
 
 /// One event of one conversation.
 #[derive(Debug, Clone)]
@@ -120,13 +57,50 @@ impl Notice {
 
 /// The way into the queue.
 #[derive(Debug, Clone)]
-pub(super) struct Announcer(mpsc::Sender<Notice>);
+pub(super) struct Announcer {
+    queue: mpsc::Sender<Open>,
+    open: watch::Sender<usize>,
+}
 
 impl Announcer {
     pub(super) fn announce(&self, notice: Notice) {
-        if let Err(mpsc::error::TrySendError::Full(notice)) = self.0.try_send(notice) {
+        let open = Open::new(notice, &self.open);
+        if let Err(mpsc::error::TrySendError::Full(Open { notice, .. })) = self.queue.try_send(open)
+        {
             tracing::warn!(event = notice.event, message = %notice.message, "webhook notice lost: the queue is full");
         }
+    }
+
+    /// How many notices have neither been handed over nor given up.
+    pub(super) fn open(&self) -> watch::Receiver<usize> {
+        self.open.subscribe()
+    }
+}
+
+/// A notice that is counted until it is handed over or given up.
+#[derive(Debug)]
+struct Open {
+    notice: Notice,
+    counted: Counted,
+}
+
+/// One in a count, for as long as it is kept.
+#[derive(Debug)]
+struct Counted(watch::Sender<usize>);
+
+impl Open {
+    fn new(notice: Notice, count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|open| *open += 1);
+        Self {
+            notice,
+            counted: Counted(count.clone()),
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 
@@ -134,7 +108,7 @@ impl Announcer {
 pub(super) struct Dispatcher {
     target: WebhookTarget,
     address: courier::Address,
-    queue: mpsc::Receiver<Notice>,
+    queue: mpsc::Receiver<Open>,
 }
 
 impl Dispatcher {
@@ -147,12 +121,17 @@ impl Dispatcher {
             address,
             queue,
         };
-        Ok((Announcer(sender), dispatcher))
+        let announcer = Announcer {
+            queue: sender,
+            open: watch::Sender::new(0),
+        };
+        Ok((announcer, dispatcher))
     }
 
     pub(super) async fn run(
         self,
         ledger: Arc<Ledger>,
+        faults: Arc<Faults>,
         stop: CancellationToken,
         tracker: TaskTracker,
     ) {
@@ -162,7 +141,12 @@ impl Dispatcher {
             mut queue,
         } = self;
         let mut round = Round {
-            courier: Arc::new(Courier::new(target, address, ledger)),
+            courier: Arc::new(Courier {
+                target,
+                address,
+                faults,
+                ledger,
+            }),
             stop: stop.clone(),
             tracker,
             under_way: Arc::new(Semaphore::new(PARCELS_AT_ONCE)),
@@ -198,7 +182,7 @@ struct Round {
 struct Batch {
     due: Instant,
     first_sequence: u64,
-    notices: Vec<Notice>,
+    notices: Vec<Open>,
 }
 
 impl Round {
@@ -220,23 +204,28 @@ impl Round {
         }
     }
 
-    async fn take(&mut self, notice: Notice) {
+    async fn take(&mut self, open: Open) {
+        let notice = &open.notice;
         if !self.courier.wants(notice.event) {
             return;
         }
         self.sequence += 1;
         let Some(buffering) = self.courier.buffering().filter(|_| notice.is_received()) else {
             let conversation = notice.is_ordered().then_some(notice.conversation);
-            let parcel = Parcel::single(notice);
-            return self.dispatch(conversation, parcel).await;
+            let parcel = self.courier.single(open.notice);
+            let counted = vec![open.counted];
+            return self.dispatch(conversation, parcel, counted).await;
         };
-        let conversation = notice.conversation;
+        let conversation = match self.courier.target.envelope {
+            Envelope::KapsoV2 | Envelope::KapsoV1 => notice.conversation,
+            Envelope::Meta => ALL_CONVERSATIONS,
+        };
         let batch = self.batches.entry(conversation).or_insert_with(|| Batch {
             due: Instant::now() + buffering.window,
             first_sequence: self.sequence,
             notices: Vec::new(),
         });
-        batch.notices.push(notice);
+        batch.notices.push(open);
         if batch.notices.len() >= buffering.size {
             self.send_batch(conversation).await;
         }
@@ -245,13 +234,25 @@ impl Round {
     async fn send_batch(&mut self, conversation: usize) {
         let batch = self.batches.remove(&conversation);
         if let (Some(batch), Some(buffering)) = (batch, self.courier.buffering()) {
-            let parcel = Parcel::batch(batch.notices, buffering.window, batch.first_sequence);
-            self.dispatch(Some(conversation), parcel).await;
+            let (notices, counted) = batch
+                .notices
+                .into_iter()
+                .map(|open| (open.notice, open.counted))
+                .unzip();
+            let parcel = self
+                .courier
+                .batch(notices, buffering.window, batch.first_sequence);
+            self.dispatch(Some(conversation), parcel, counted).await;
         }
     }
 
     /// Sends a parcel on its way; after the last one of `conversation` where one is named.
-    async fn dispatch(&mut self, conversation: Option<usize>, parcel: Parcel) {
+    async fn dispatch(
+        &mut self,
+        conversation: Option<usize>,
+        parcel: Parcel,
+        counted: Vec<Counted>,
+    ) {
         let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else {
             return;
         };
@@ -259,16 +260,19 @@ impl Round {
         let before = conversation.and_then(|conversation| self.last.insert(conversation, finished));
         let courier = Arc::clone(&self.courier);
         let stop = self.stop.clone();
+        let trouble = courier.trouble(&parcel);
+        // Who is overtaken holds nobody up.
+        let done = (!matches!(trouble, DeliveryFault::Overtaken(_))).then_some(done);
         self.tracker.spawn(async move {
             let errand = async {
                 if let Some(before) = before {
                     // Ended or overtaken, it is this parcel's turn.
                     let _ = timeout(courier.overtake(), before).await;
                 }
-                courier.deliver(parcel).await;
+                courier.deliver(parcel, trouble).await;
             };
             stop.run_until_cancelled(errand).await;
-            drop((done, permit));
+            drop((done, permit, counted));
         });
     }
 }

@@ -21,12 +21,13 @@ use super::script::Asked;
 use super::state::{Admitted, Received, Wanted};
 
 /// The methods that are emulated.
-pub(super) const EMULATED: [&str; 6] = [
+pub(super) const EMULATED: [&str; 7] = [
     "connect",
     "health",
     "agent",
     "agent.wait",
     "chat.history",
+    "sessions.abort",
     "sessions.list",
 ];
 /// What `chat.history` gives when no limit is named.
@@ -113,6 +114,11 @@ fn dispatch(answerer: &Answerer, peer: &Peer, request: &Request) -> Result<(), R
         }
         "health" => {
             answerer.give(&Reply::done(health(gateway.clock.now())));
+            Ok(())
+        }
+        "sessions.abort" => {
+            needs(gateway.release, peer, "operator.write")?;
+            answerer.give(&Reply::done(abort(gateway, request)?));
             Ok(())
         }
         "sessions.list" => {
@@ -304,6 +310,30 @@ fn show_history(gateway: &Gateway, request: &Request) -> Result<Object, Rejectio
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = gateway.memory.see(&key, |session| Page::of(session, limit));
     Ok(history::payload(gateway.release, raw, page.as_ref()))
+}
+
+/// `sessions.abort`: ends the named run if it is the active one of the session (openclaw.md 3.7).
+fn abort(gateway: &Gateway, request: &Request) -> Result<Object, Rejection> {
+    let key = session(request.text("key").unwrap_or_default())?;
+    let wanted = request.text("runId");
+    let aborted = gateway.memory.see(&key, |session| {
+        let run = session.active()?;
+        let named = wanted.is_none_or(|id| id == run.asked.key);
+        named.then(|| {
+            run.abort();
+            run.asked.key.clone()
+        })
+    });
+    let aborted = aborted.flatten();
+    let status = if aborted.is_some() {
+        "aborted"
+    } else {
+        "no-active-run"
+    };
+    Ok(Object::new()
+        .with("ok", true)
+        .with("abortedRunId", aborted)
+        .with("status", status))
 }
 
 /// `health`, also in the hello frame: a gateway without channels.

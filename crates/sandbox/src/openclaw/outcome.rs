@@ -34,7 +34,7 @@ const NO_REPLY: &str = "NO_REPLY";
 pub(super) enum Ended {
     /// The model ended it.
     Model(End),
-    /// The request's `timeout` did.
+    /// The request's `timeout` did, or somebody who aborted it.
     TimedOut,
 }
 

@@ -57,6 +57,7 @@ pub(super) struct Run {
     life: CancellationToken,
     reply_to: ReplyTo,
     timeout: Option<Duration>,
+    aborted: CancellationToken,
     seq: AtomicU64,
 }
 
@@ -69,6 +70,7 @@ impl Run {
             life: boot.life.clone(),
             reply_to: wanted.reply_to,
             timeout: wanted.timeout,
+            aborted: CancellationToken::new(),
             seq: AtomicU64::new(0),
         }
     }
@@ -90,6 +92,11 @@ impl Run {
                 )
             }
         }
+    }
+
+    /// Ends the run where it is, as its time limit would.
+    pub(super) fn abort(&self) {
+        self.aborted.cancel();
     }
 
     /// The number of the next event of this run.
@@ -130,12 +137,11 @@ async fn drive(gateway: &Arc<Gateway>, run: &Arc<Run>) -> Option<Arc<Run>> {
         tools: 0,
     };
     let answer = gateway.prompter.answer(&run.asked);
-    let ended = match run.timeout {
-        Some(limit) => {
-            let result = timeout(limit, work.perform(answer)).await;
-            result.unwrap_or(Some(Ended::TimedOut))?
-        }
-        None => work.perform(answer).await?,
+    let limit = run.timeout.unwrap_or(Duration::MAX);
+    let performed = timeout(limit, work.perform(answer));
+    let ended = match run.aborted.run_until_cancelled(performed).await {
+        Some(Ok(ended)) => ended?,
+        Some(Err(_)) | None => Ended::TimedOut,
     };
     work.finish(ended, began).await
 }

@@ -178,6 +178,11 @@ impl Session {
         true
     }
 
+    /// The run that is active.
+    pub(super) fn active(&self) -> Option<&Arc<Run>> {
+        self.active.as_ref()
+    }
+
     /// The active run is over: the next one becomes active.
     pub(super) fn next(&mut self) -> Option<Arc<Run>> {
         self.active = None;

@@ -219,6 +219,7 @@ async fn the_minutes_requests_are_counted_and_then_refused() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.headers["retry-after"], "60");
     assert_eq!(refused.json()["error"], "Rate limit exceeded");
+    assert_eq!(refused.headers["date"], "Sat, 29 Aug 2026 10:40:00 GMT");
     clock.set(NOON.later(Duration::from_secs(60)));
     assert_eq!(list(&kapso, "").await.unwrap().status, 200);
 }

@@ -29,10 +29,8 @@ async fn p5_what_is_over_is_known_for_a_week_and_then_forgotten() {
     let known = journal.store.accept(&[message(1, 1)], None).await.unwrap();
     assert_eq!((known.new, known.duplicates), (0, 1));
     assert_eq!(journal.store.forget(START.later(WEEK)).await.unwrap(), 4);
-    assert_eq!(
-        journal.store.depths().await.unwrap(),
-        store::Depths::default()
-    );
+    let depths = journal.store.depths().await.unwrap();
+    assert!(depths.messages.is_empty() && depths.turns.is_empty() && depths.outgoing.is_empty());
     let next = journal.asked(1).await.unwrap();
     assert!(next > turn, "a number is never given twice");
 }

@@ -9,7 +9,7 @@ use model::{
 use store::{Accepted, EventKind, MessageState, StoreError};
 
 use crate::nouns::{
-    Journal, START, chat, ignored, inbound, message, number, outgoing, turn, wamid,
+    Journal, START, chat, ignored, inbound, listing, message, number, outgoing, turn, wamid,
 };
 
 /// The ids that wait for a chat, in the order in which they will be handed over.
@@ -42,7 +42,8 @@ async fn an_item_is_recorded_once_within_a_batch_and_across_batches() {
             fresh: vec![chat(2), chat(1)],
             new: 3,
             duplicates: 1,
-            ignored: 1
+            ignored: 1,
+            ..Accepted::default()
         }
     );
 
@@ -58,7 +59,8 @@ async fn an_item_is_recorded_once_within_a_batch_and_across_batches() {
             fresh: vec![chat(1)],
             new: 1,
             duplicates: 2,
-            ignored: 0
+            ignored: 0,
+            ..Accepted::default()
         }
     );
     assert_eq!(waiting(&journal, 1).await, ["wamid.1.1", "wamid.1.2"]);
@@ -89,7 +91,8 @@ async fn an_item_is_known_whatever_became_of_it() {
             fresh: Vec::new(),
             new: 0,
             duplicates: 3,
-            ignored: 0
+            ignored: 0,
+            ..Accepted::default()
         }
     );
     assert!(waiting(&journal, 1).await.is_empty());
@@ -137,12 +140,15 @@ async fn p2_an_item_is_new_although_the_cursor_is_past_it() {
     let to = START.later(Duration::from_secs(600));
     journal
         .store
-        .accept(&[message(1, 599)], Some((&number(), to)))
+        .accept(&[message(1, 599)], Some(listing(&number(), to)))
         .await
         .unwrap();
     let late = journal
         .store
-        .accept(&[message(1, 1), message(1, 599)], Some((&number(), to)))
+        .accept(
+            &[message(1, 1), message(1, 599)],
+            Some(listing(&number(), to)),
+        )
         .await
         .unwrap();
     assert_eq!((late.new, late.duplicates), (1, 1));
@@ -188,14 +194,14 @@ async fn the_cursor_is_what_was_said_last_and_each_number_has_its_own() {
     let (one, two) = (Timestamp::from_seconds(4_000_000_000), START);
     journal
         .store
-        .accept(&[], Some((&number(), one)))
+        .accept(&[], Some(listing(&number(), one)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(one));
     // A clock that was years ahead has been set right.
     journal
         .store
-        .accept(&[message(1, 1)], Some((&number(), two)))
+        .accept(&[message(1, 1)], Some(listing(&number(), two)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(two));
@@ -215,7 +221,7 @@ async fn p4_sixty_accepted_messages_are_there_after_a_kill() {
     let batch: Vec<Arrival> = (1..=60).map(|id| message(id % 3, id)).collect();
     journal
         .store
-        .accept(&batch, Some((&number(), START)))
+        .accept(&batch, Some(listing(&number(), START)))
         .await
         .unwrap();
     let journal = journal.killed().await.unwrap();

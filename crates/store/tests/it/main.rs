@@ -1,5 +1,7 @@
 //! The verbs of the journal, over real files.
 
+#[cfg(feature = "crash-points")]
+mod crash;
 mod forget;
 mod intake;
 mod nouns;

@@ -8,7 +8,7 @@ use model::{
     NumberId, Outgoing, OutgoingBody, Source, Timestamp, Turn,
 };
 use serde_json::json;
-use store::{OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
+use store::{Listing, OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
 use tempfile::TempDir;
 
 /// The instant at which the clock of a test stands.
@@ -168,4 +168,13 @@ pub(crate) fn outgoing(n: u32, text: &str) -> Outgoing {
 
 pub(crate) fn parts(n: u32, texts: &[&str]) -> Vec<Outgoing> {
     texts.iter().map(|text| outgoing(n, text)).collect()
+}
+
+/// A list of `number` that was read up to `to`, of a bridge that is not pushed to.
+pub(crate) fn listing(number: &NumberId, to: Timestamp) -> Listing<'_> {
+    Listing {
+        number,
+        to,
+        recovered_before: None,
+    }
 }

@@ -6,12 +6,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use model::Clock;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use rusqlite::Connection;
 use store::{OpenError, OutgoingState, Store, TurnState};
 use tempfile::TempDir;
 
-use crate::nouns::{Journal, START, chat, message, number, outgoing, wamid};
+use crate::nouns::{Journal, START, chat, listing, message, number, outgoing, wamid};
 
 /// A journal with a past, closed.
 async fn closed() -> Result<TempDir> {
@@ -23,12 +22,12 @@ async fn closed() -> Result<TempDir> {
     Ok(journal.dir)
 }
 
-async fn raw(dir: &Path) -> Result<SqliteConnection> {
-    Ok(SqliteConnectOptions::new()
-        .filename(dir.join("state.db"))
-        .create_if_missing(true)
-        .connect()
-        .await?)
+/// Runs `statements` on the file as another program would, and closes it.
+fn raw(dir: &Path, statements: &str) -> Result<()> {
+    let connection = Connection::open(dir.join("state.db"))?;
+    connection.execute_batch(statements)?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(())
 }
 
 async fn open(dir: &Path) -> Result<Store, OpenError> {
@@ -203,12 +202,7 @@ async fn p8_a_page_overwritten_is_found_at_the_start() {
 #[tokio::test]
 async fn a_database_of_another_program_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let mut other = raw(dir.path()).await.unwrap();
-    sqlx::query("CREATE TABLE message (id INTEGER)")
-        .execute(&mut other)
-        .await
-        .unwrap();
-    other.close().await.unwrap();
+    raw(dir.path(), "CREATE TABLE message (id INTEGER)").unwrap();
     let text = complaint(dir.path()).await.unwrap();
     assert!(text.contains("not this program's journal"), "{text}");
 }
@@ -216,15 +210,7 @@ async fn a_database_of_another_program_is_left_alone() {
 #[tokio::test]
 async fn a_journal_of_a_newer_version_is_left_alone() {
     let dir = closed().await.unwrap();
-    let mut newer = raw(dir.path()).await.unwrap();
-    sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9999, 'later', TRUE, x'00', 0)",
-    )
-    .execute(&mut newer)
-    .await
-    .unwrap();
-    newer.close().await.unwrap();
+    raw(dir.path(), "PRAGMA user_version = 9999").unwrap();
     let error = open(dir.path()).await.unwrap_err();
     assert!(
         matches!(&error, OpenError::Newer { version: 9999, .. }),
@@ -249,7 +235,7 @@ async fn a_journal_that_was_moved_away_is_begun_anew_without_its_old_log() {
     let journal = Journal::new().await.unwrap();
     journal
         .store
-        .accept(&[message(1, 1)], Some((&number(), START)))
+        .accept(&[message(1, 1)], Some(listing(&number(), START)))
         .await
         .unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -280,13 +266,7 @@ async fn a_directory_that_cannot_be_made_is_named() {
 #[tokio::test]
 async fn a_journal_of_schema_1_opens_with_its_rows() {
     let dir = tempfile::tempdir().unwrap();
-    let mut old = raw(dir.path()).await.unwrap();
-    let rows = include_str!("../data/journal-0001.sql");
-    sqlx::raw_sql(AssertSqlSafe(rows))
-        .execute(&mut old)
-        .await
-        .unwrap();
-    old.close().await.unwrap();
+    raw(dir.path(), include_str!("../data/journal-0001.sql")).unwrap();
 
     let store = open(dir.path()).await.unwrap();
     assert!(!store.is_new());

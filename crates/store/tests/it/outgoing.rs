@@ -26,7 +26,7 @@ const VERBS: [Verb; 5] = [
 async fn apply(journal: &Journal, id: OutgoingId, verb: Verb) -> Result<(), StoreError> {
     match verb {
         Verb::Sending => journal.store.sending(id).await,
-        Verb::Sent => journal.store.sent(id, &wamid("wamid.out")).await,
+        Verb::Sent => journal.store.sent(id, &wamid("wamid.out")).await.map(drop),
         Verb::Unknown => journal.store.unknown(id, "connection reset").await,
         Verb::Retry => journal.store.retry_at(id, START, "try again").await,
         Verb::Failed => journal.store.failed(id, "refused").await,

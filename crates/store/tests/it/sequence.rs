@@ -201,7 +201,9 @@ impl World {
         match row.state {
             OutgoingState::Queued => store.sending(row.id).await?,
             OutgoingState::Sending | OutgoingState::Unknown => {}
-            OutgoingState::Sent | OutgoingState::Failed => anyhow::bail!("{row:?} is no head"),
+            OutgoingState::Sent | OutgoingState::Failed | OutgoingState::Dropped => {
+                anyhow::bail!("{row:?} is no head")
+            }
         }
         let state = match end {
             End::Sent => {
@@ -228,7 +230,7 @@ impl World {
         };
         let queue = &mut self.chat(n).queue;
         match state {
-            OutgoingState::Sent | OutgoingState::Failed => {
+            OutgoingState::Sent | OutgoingState::Failed | OutgoingState::Dropped => {
                 queue.remove(0);
             }
             OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Unknown => {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use bridge::guard::Policy;
 use bridge::inbound::poll::PollTiming;
-use bridge::{Depths, Health, Options, Parts, SendTiming, Sessions, Store, StoreError, TurnTiming};
+use bridge::{
+    Depths, Health, Nudge, Options, Parts, Retention, SendTiming, Sessions, Staleness, Store,
+    StoreError, TurnTiming,
+};
 use gateway::Gateway;
 use kapso::{Client, Deadlines};
 use model::{Clock, NumberId, Role};
@@ -61,6 +64,8 @@ impl Bridged {
             transcripts: None,
             clock,
             health: Health::default(),
+            nudge: Nudge::default(),
+            door: None,
         };
         let stop = CancellationToken::new();
         let ended = tokio::spawn(bridge::run(options(), parts, stop.clone()));
@@ -100,6 +105,9 @@ fn options() -> Options {
             isolation: true,
         },
         poll: PollTiming::every(POLL),
+        poll_fallback: false,
+        staleness: Staleness::default(),
+        retention: Retention::default(),
         turn: TurnTiming::default(),
         send: SendTiming {
             gap: GAP,

@@ -6,6 +6,8 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::screen::{age, count, field, one_line, size};
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Report {
@@ -14,8 +16,10 @@ struct Report {
     pid: u32,
     uptime_s: u64,
     kapso: Kapso,
+    webhook: Option<Webhook>,
     gateway: Gateway,
     store: Store,
+    counters: Option<Counters>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,7 +27,45 @@ struct Report {
 struct Kapso {
     ok: bool,
     last_success_s: Option<u64>,
+    rate_limit: Option<u64>,
+    rate_remaining: Option<u64>,
     error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Webhook {
+    ok: bool,
+    address: String,
+    /// Whether a key is there to check signatures with.
+    signed: bool,
+    last_event_s: Option<u64>,
+    events: u64,
+    /// Pushes with a wrong signature.
+    refused: u64,
+    error: Option<String>,
+}
+
+/// What happened since the journal began.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counters {
+    /// Messages that only the list had.
+    recovered: u64,
+    /// Messages that were pushed again.
+    duplicates: u64,
+    /// Sends whose answer was lost.
+    unknown: u64,
+    /// Those of them that had gone out.
+    found_sent: u64,
+    /// Those of them that were sent again.
+    repeated: u64,
+    /// Replies that WhatsApp took and did not deliver.
+    undelivered: u64,
+    /// Messages that waited too long.
+    expired: u64,
+    /// Messages and replies that failed for their own sake.
+    set_aside: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,6 +90,7 @@ struct Store {
     oldest_received_s: Option<u64>,
     oldest_turn_s: Option<u64>,
     oldest_outgoing_s: Option<u64>,
+    bytes: Option<u64>,
     set_aside: Vec<SetAside>,
     error: Option<String>,
 }
@@ -63,54 +106,50 @@ struct SetAside {
 /// How many reasons for setting aside are shown; `--json` has all.
 const REASONS: usize = 5;
 
+/// Where the text of a line begins.
+const COLUMN: usize = 12;
+
 /// Whether everything works, and the screen.
 pub(super) fn screen(json: &Value) -> (bool, String) {
     let report = Report::deserialize(json).unwrap_or_default();
-    let mut screen = format!(
-        "kapso-whatsapp {}: {}, up {} (pid {})\n\n",
+    let head = format!(
+        "kapso-whatsapp {}: {}, up {} (pid {})",
         report.version,
         report.status,
         age(report.uptime_s),
         report.pid
     );
-    let mut line = |name: &str, text: String| {
-        // Writing to a String does not fail.
-        let _ = writeln!(screen, "{name:<12}{text}");
-    };
+    let mut lines = vec![one_line(&head), String::new()];
+    let mut line = |name: &str, text: String| lines.push(field(name, COLUMN, &text));
     line("whatsapp", whatsapp(&report.kapso));
+    if let Some(seen) = &report.webhook {
+        line("webhook", webhook(seen));
+    }
     line("gateway", gateway(&report.gateway));
     if let Some(remedy) = &report.gateway.remedy {
         line("", format!("→ {remedy}"));
     }
-    line(
-        "journal",
-        verdict(report.store.ok, report.store.error.as_deref()),
-    );
+    let store = &report.store;
+    line("journal", journal(store));
     line(
         "  messages",
-        depths(&report.store.messages, report.store.oldest_received_s),
+        depths(&store.messages, store.oldest_received_s),
     );
-    line(
-        "  turns",
-        depths(&report.store.turns, report.store.oldest_turn_s),
-    );
+    line("  turns", depths(&store.turns, store.oldest_turn_s));
     line(
         "  replies",
-        depths(&report.store.outgoing, report.store.oldest_outgoing_s),
+        depths(&store.outgoing, store.oldest_outgoing_s),
     );
-    for (place, aside) in report.store.set_aside.iter().take(REASONS).enumerate() {
-        let name = if place == 0 { "set aside" } else { "" };
-        line(
-            name,
-            format!(
-                "{} × {}: {}",
-                aside.count,
-                aside.kind.replace('_', " "),
-                aside.reason
-            ),
-        );
+    if let Some(counters) = &report.counters {
+        line("counted", incoming(counters));
+        line("sends", outgoing(counters));
     }
-    (report.status == "ok", screen)
+    for (place, aside) in store.set_aside.iter().take(REASONS).enumerate() {
+        let name = if place == 0 { "set aside" } else { "" };
+        let kind = aside.kind.replace('_', " ");
+        line(name, format!("{} × {kind}: {}", aside.count, aside.reason));
+    }
+    (report.status == "ok", lines.join("\n") + "\n")
 }
 
 fn whatsapp(kapso: &Kapso) -> String {
@@ -118,7 +157,58 @@ fn whatsapp(kapso: &Kapso) -> String {
         Some(seconds) => format!("list read {} ago", age(seconds)),
         None => "list not read yet".to_owned(),
     };
-    format!("{}, {read}", verdict(kapso.ok, kapso.error.as_deref()))
+    let left = match (kapso.rate_remaining, kapso.rate_limit) {
+        (Some(left), Some(limit)) => format!(", {left} of {limit} requests left this minute"),
+        (_, Some(limit)) => format!(", {limit} requests a minute"),
+        (_, None) => String::new(),
+    };
+    format!(
+        "{}, {read}{left}",
+        verdict(kapso.ok, kapso.error.as_deref())
+    )
+}
+
+fn webhook(webhook: &Webhook) -> String {
+    let mut text = verdict(webhook.ok, webhook.error.as_deref());
+    if !webhook.address.is_empty() {
+        text += &format!(" on {}", webhook.address);
+    }
+    text += if webhook.signed {
+        ", signed"
+    } else {
+        ", unsigned: only hints (see doctor)"
+    };
+    text += &match webhook.last_event_s {
+        Some(seconds) => format!(", last event {} ago", age(seconds)),
+        None => ", no event yet".to_owned(),
+    };
+    text + &format!(
+        ", {}, {} refused",
+        count(webhook.events, "event"),
+        webhook.refused
+    )
+}
+
+fn journal(store: &Store) -> String {
+    let size = store.bytes.map(|bytes| format!(", {}", size(bytes)));
+    verdict(store.ok, store.error.as_deref()) + &size.unwrap_or_default()
+}
+
+fn incoming(counters: &Counters) -> String {
+    format!(
+        "{} recovered from the list, {} suppressed, {} expired, {} set aside",
+        counters.recovered,
+        count(counters.duplicates, "duplicate"),
+        counters.expired,
+        counters.set_aside
+    )
+}
+
+fn outgoing(counters: &Counters) -> String {
+    format!(
+        "{} unknown (of these {} found sent, {} repeated), {} undelivered",
+        counters.unknown, counters.found_sent, counters.repeated, counters.undelivered
+    )
 }
 
 fn gateway(gateway: &Gateway) -> String {
@@ -162,17 +252,6 @@ fn depths(by_state: &BTreeMap<String, u64>, oldest: Option<u64>) -> String {
     }
 }
 
-/// A time in its two largest units.
-fn age(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
-        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
-        (days, hours, _) => format!("{days} d {} h", hours % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -201,6 +280,64 @@ journal     ok
 set aside   3 × send failed: 131047
 ";
         assert_eq!(screen(&json), (false, expected.to_owned()));
+    }
+
+    #[test]
+    fn sources_depths_and_counters_are_on_one_screen_of_80_columns() {
+        let json = json!({
+            "status": "ok", "version": "0.1.0", "pid": 7, "uptime_s": 90,
+            "kapso": {"ok": true, "last_success_s": 4, "rate_limit": 100, "rate_remaining": 87},
+            "webhook": {"ok": true, "address": ":18790", "signed": true, "last_event_s": 12, "events": 1042,
+                        "refused": 3, "error": null},
+            "gateway": {"ok": true, "state": "connected", "version": "2026.9.6", "protocol": 4,
+                        "scopes": ["operator.read", "operator.write", "operator.admin"]},
+            "store": {"ok": true, "messages": {"received": 2}, "oldest_received_s": 75, "bytes": 3_500_000},
+            "counters": {"recovered": 3, "duplicates": 12, "unknown": 2, "found_sent": 1, "repeated": 1,
+                         "undelivered": 4, "expired": 5, "set_aside": 6},
+        });
+        let expected = "\
+kapso-whatsapp 0.1.0: ok, up 1 min 30 s (pid 7)
+
+whatsapp    ok, list read 4 s ago, 87 of 100 requests left this minute
+webhook     ok on :18790, signed, last event 12 s ago, 1042 events, 3 refused
+gateway     connected, OpenClaw 2026.9.6, protocol 4, operator.read
+            operator.write operator.admin
+journal     ok, 3 MiB
+  messages  2 received; the oldest waits for 1 min 15 s
+  turns     none
+  replies   none
+counted     3 recovered from the list, 12 duplicates suppressed, 5 expired, 6
+            set aside
+sends       2 unknown (of these 1 found sent, 1 repeated), 4 undelivered
+";
+        assert_eq!(screen(&json), (true, expected.to_owned()));
+    }
+
+    #[test]
+    fn an_unsigned_or_failed_webhook_says_so() {
+        let with = |webhook: Value| screen(&json!({"status": "degraded", "webhook": webhook})).1;
+        let text = with(json!({"ok": true, "address": ":18790", "signed": false}));
+        assert!(
+            text.contains("unsigned: only hints (see doctor)") && text.contains("no event yet"),
+            "{text}"
+        );
+        let text = with(json!({"ok": false, "signed": true, "error": "address in use"}));
+        assert!(
+            text.contains("webhook     address in use, signed"),
+            "{text}"
+        );
+        assert!(!with(Value::Null).contains("webhook"), "polling has none");
+    }
+
+    #[test]
+    fn words_from_outside_stay_on_their_line() {
+        let json =
+            json!({"status": "ok", "kapso": {"error": "no\n\u{1b}[31m"}, "version": "1\u{1b}]0;x"});
+        let (_, text) = screen(&json);
+        assert!(
+            text.contains(r"no\n\u{1b}[31m, list not read yet") && !text.contains('\u{1b}'),
+            "{text}"
+        );
     }
 
     #[test]

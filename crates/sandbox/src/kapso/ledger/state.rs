@@ -8,11 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use model::{MessageId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::conversation::Conversation;
-use super::{Names, Place, Record};
+use super::{Accepted, Names, Place, Record};
 use crate::kapso::customer_key;
 use crate::kapso::event::{Delivery, ReadReceipt, RecordedRequest, SentMessage, Status};
 use crate::kapso::incoming::{Facts, Incoming, Visibility};
@@ -130,20 +129,23 @@ impl State {
         &mut self,
         names: &Names,
         message: NewMessage,
-        origin: &str,
+        accepted: &Accepted<'_>,
         now: Timestamp,
-        arrived: Instant,
     ) -> (SentMessage, Notice) {
         let at = self.conversation(&message.to, now);
         let peer = self.conversations[at].recipient().to_owned();
         let id = self.new_id(&peer);
         let conversation = &mut self.conversations[at];
-        let object = message.object(&id, &conversation.id, &peer, names, origin, now);
+        let object = message.object(&id, &conversation.id, &peer, names, accepted.origin, now);
         conversation.note(&id, &object, false, now);
         let mut record = Record {
             object,
             conversation: Some(at),
-            visibility: Visibility::Listed,
+            visibility: if accepted.listed {
+                Visibility::Listed
+            } else {
+                Visibility::WhenRevealed
+            },
         };
         record.grow(&id, &peer, Status::Sent, now);
         let sent = SentMessage {
@@ -155,7 +157,9 @@ impl State {
             quote: message.quote,
             body: message.body,
             at: now,
-            arrived,
+            arrived: accepted.arrived,
+            listed: accepted.listed,
+            answer_lost: accepted.answer_lost,
         };
         conversation.sent.push(self.sent.len());
         self.sent.push(sent.clone());

@@ -1,4 +1,4 @@
-//! One parcel: its body, signature and headers, and the attempts to hand it over.
+//! The attempts to hand a parcel over, and what goes wrong with them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,18 +7,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Uri};
-use hmac::{Hmac, KeyInit, Mac};
 use hyper_util::rt::TokioIo;
-use model::MessageId;
-use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
-use super::{Buffering, Notice, WebhookTarget};
+use super::parcel::Parcel;
+use super::{Buffering, Envelope, Notice, WebhookTarget};
 use crate::kapso::event::Delivery;
+use crate::kapso::fault::{DeliveryFault, Faults};
 use crate::kapso::ledger::Ledger;
 
 /// Where the target's host was found.
@@ -62,75 +58,19 @@ impl Address {
     }
 }
 
-/// What is handed over in one request.
-pub(super) struct Parcel {
-    event: &'static str,
-    key: String,
-    body: String,
-    /// Its notices, each of which can go alone.
-    notices: Vec<Notice>,
-    is_batch: bool,
-}
-
-impl Parcel {
-    pub(super) fn single(notice: Notice) -> Self {
-        Self {
-            event: notice.event,
-            key: Uuid::new_v4().to_string(),
-            body: notice.body.to_string(),
-            notices: vec![notice],
-            is_batch: false,
-        }
-    }
-
-    pub(super) fn batch(notices: Vec<Notice>, window: Duration, first_sequence: u64) -> Self {
-        let event = "whatsapp.message.received";
-        let size = notices.len();
-        let data: Vec<&Value> = notices.iter().map(|notice| &notice.body).collect();
-        let conversation = notices.first().map(|notice| &notice.conversation_id);
-        let body = json!({
-            "type": event,
-            "batch": true,
-            "data": data,
-            "batch_info": {
-                "size": size,
-                "window_ms": window.as_millis() as u64,
-                "first_sequence": first_sequence,
-                "last_sequence": first_sequence + (size as u64).saturating_sub(1),
-                "conversation_id": conversation,
-            },
-        });
-        Self {
-            event,
-            key: Uuid::new_v4().to_string(),
-            body: body.to_string(),
-            notices,
-            is_batch: true,
-        }
-    }
-
-    fn messages(&self) -> Vec<MessageId> {
-        self.notices.iter().map(|n| n.message.clone()).collect()
-    }
-}
-
 pub(super) struct Courier {
-    target: WebhookTarget,
-    address: Address,
-    ledger: Arc<Ledger>,
+    pub(super) target: WebhookTarget,
+    pub(super) address: Address,
+    pub(super) faults: Arc<Faults>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Courier {
-    pub(super) fn new(target: WebhookTarget, address: Address, ledger: Arc<Ledger>) -> Self {
-        Self {
-            target,
-            address,
-            ledger,
-        }
-    }
-
     pub(super) fn wants(&self, event: &str) -> bool {
-        self.target.events.is_empty() || self.target.events.iter().any(|wanted| wanted == event)
+        let events = &self.target.events;
+        self.target.envelope == Envelope::Meta
+            || events.is_empty()
+            || events.iter().any(|wanted| wanted == event)
     }
 
     pub(super) fn buffering(&self) -> Option<Buffering> {
@@ -141,37 +81,85 @@ impl Courier {
         self.target.timing.overtake
     }
 
+    pub(super) fn single(&self, notice: Notice) -> Parcel {
+        Parcel::single(&self.target, notice, self.ledger.business())
+    }
+
+    pub(super) fn batch(&self, notices: Vec<Notice>, window: Duration, first: u64) -> Parcel {
+        Parcel::batch(&self.target, notices, self.ledger.business(), window, first)
+    }
+
+    /// The trouble that this parcel meets.
+    pub(super) fn trouble(&self, parcel: &Parcel) -> DeliveryFault {
+        self.faults.take_delivery(parcel.is_received())
+    }
+
     /// Tries until it is taken or the retries are used up; a failed batch then goes in single parcels.
-    pub(super) async fn deliver(&self, parcel: Parcel) {
-        if self.try_all(&parcel).await || !parcel.is_batch {
+    pub(super) async fn deliver(&self, parcel: Parcel, trouble: DeliveryFault) {
+        if self.try_all(&parcel, trouble).await {
             return;
         }
-        for notice in parcel.notices {
-            self.try_all(&Parcel::single(notice)).await;
+        for notice in parcel.singles(self.target.envelope) {
+            let single = self.single(notice);
+            let trouble = self.trouble(&single);
+            self.try_all(&single, trouble).await;
         }
     }
 
-    async fn try_all(&self, parcel: &Parcel) -> bool {
+    async fn try_all(&self, parcel: &Parcel, trouble: DeliveryFault) -> bool {
+        match trouble {
+            DeliveryFault::Late(time) | DeliveryFault::Overtaken(time) => sleep(time).await,
+            DeliveryFault::Lost => {
+                self.note(parcel, 1, None);
+                return false;
+            }
+            DeliveryFault::Pass | DeliveryFault::Twice | DeliveryFault::Unheard(_) => {}
+        }
         let pauses = [Duration::ZERO]
             .into_iter()
             .chain(self.target.timing.retries.iter().copied());
-        for (number, pause) in pauses.enumerate() {
+        for (number, pause) in (1..).zip(pauses) {
             sleep(pause).await;
-            let answer = timeout(self.target.timing.answer, self.post(parcel)).await;
-            let delivery = Delivery {
-                event: parcel.event.to_owned(),
-                key: parcel.key.clone(),
-                messages: parcel.messages(),
-                attempt: number + 1,
-                status: answer.ok().and_then(Result::ok),
+            let accepted = match trouble {
+                DeliveryFault::Twice if number == 1 => {
+                    let (one, other) = tokio::join!(
+                        self.attempt(parcel, number, true),
+                        self.attempt(parcel, number, true)
+                    );
+                    one || other
+                }
+                DeliveryFault::Unheard(deaf) => self.attempt(parcel, number, number > deaf).await,
+                DeliveryFault::Pass
+                | DeliveryFault::Twice
+                | DeliveryFault::Lost
+                | DeliveryFault::Late(_)
+                | DeliveryFault::Overtaken(_) => self.attempt(parcel, number, true).await,
             };
-            let accepted = delivery.accepted();
-            self.ledger.record_delivery(delivery);
             if accepted {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether it was taken, and that was heard.
+    async fn attempt(&self, parcel: &Parcel, number: usize, heard: bool) -> bool {
+        let answer = timeout(self.target.timing.answer, self.post(parcel)).await;
+        let status = answer.ok().and_then(Result::ok).filter(|_| heard);
+        self.note(parcel, number, status)
+    }
+
+    fn note(&self, parcel: &Parcel, attempt: usize, status: Option<u16>) -> bool {
+        let delivery = Delivery {
+            event: parcel.event.to_owned(),
+            key: parcel.key.clone(),
+            messages: parcel.messages(),
+            attempt,
+            status,
+        };
+        let accepted = delivery.accepted();
+        self.ledger.record_delivery(delivery);
+        accepted
     }
 
     async fn post(&self, parcel: &Parcel) -> Result<u16, PostError> {
@@ -189,31 +177,10 @@ impl Courier {
     }
 
     fn request(&self, parcel: &Parcel) -> Result<Request<Body>, axum::http::Error> {
-        let mut request = Request::post(self.address.path())
+        let request = Request::post(self.address.path())
             .header("host", &self.address.authority)
-            .header("connection", "close")
-            .header("content-type", "application/json")
-            .header("x-webhook-event", parcel.event)
-            .header("x-webhook-signature", self.signature(&parcel.body))
-            .header("x-idempotency-key", &parcel.key)
-            .header("x-webhook-payload-version", "v2");
-        if parcel.is_batch {
-            request = request
-                .header("x-webhook-batch", "true")
-                .header("x-batch-size", parcel.notices.len());
-        }
-        for (name, value) in &self.target.headers {
-            request = request.header(name, value);
-        }
-        request.body(Body::from(parcel.body.clone()))
-    }
-
-    /// Lower-case hex HMAC-SHA256 of the body's bytes (kapso.md 4.3).
-    fn signature(&self, body: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.target.secret.expose_secret().as_bytes())
-            .expect("HMAC takes a key of any length");
-        mac.update(body.as_bytes());
-        hex::encode(mac.finalize().into_bytes())
+            .header("connection", "close");
+        parcel.request(&self.target, request)
     }
 }
 

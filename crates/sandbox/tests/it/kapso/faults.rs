@@ -54,6 +54,8 @@ async fn each_send_fault_shows_itself_once_and_only_some_send() {
         assert_eq!(seen(met), answer, "{fault:?}");
         sent += usize::from(goes_out);
         assert_eq!(kapso.sent().len(), sent, "{fault:?}");
+        let unheard = kapso.sent().last().is_some_and(|it| it.answer_lost);
+        assert_eq!(unheard, goes_out && answer != "200", "{fault:?}");
         // A hanging send is in flight until the server notices that its client left.
         let over = timeout(PLENTY, async {
             while send(&kapso, ANA, "over").await.unwrap().status != 200 {}

@@ -1,0 +1,230 @@
+//! The journal for the operator: the life of a message, what came in lately, what was set aside.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use model::{ChatKey, Identity, MessageId, Source};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Dead, DeadId, Life, LivedMessage, LivedReply, LivedTurn, StoreError, Subject};
+
+use super::Control;
+
+/// How many rows a request gets that does not say.
+const ROWS: u32 = 20;
+
+/// How many rows a request gets at most.
+const ROWS_MOST: u32 = 1000;
+
+/// Of whom or what, and how much of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    of: Option<String>,
+    limit: Option<u32>,
+    after: Option<i64>,
+}
+
+impl Wanted {
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(ROWS).clamp(1, ROWS_MOST)
+    }
+}
+
+/// Why a request has no other answer.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It is wrong; the text says how.
+    Wrong(String),
+    /// There is nothing of that name.
+    Nothing(String),
+    /// The row is not in a state in which that can be done.
+    Conflict(String),
+    /// The journal failed.
+    Journal(String),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        let text = error.to_string();
+        match error {
+            StoreError::Conflict { found: None, .. } => Self::Nothing(text),
+            StoreError::Conflict { .. } | StoreError::TurnOpen { .. } => Self::Conflict(text),
+            _ => Self::Journal(text),
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (code, error) = match self {
+            Self::Wrong(error) => (StatusCode::BAD_REQUEST, error),
+            Self::Nothing(error) => (StatusCode::NOT_FOUND, error),
+            Self::Conflict(error) => (StatusCode::CONFLICT, error),
+            Self::Journal(error) => (StatusCode::SERVICE_UNAVAILABLE, error),
+        };
+        (code, Json(json!({ "error": error }))).into_response()
+    }
+}
+
+/// `/trace?of=WAMID_OR_NUMBER`: the lives of a message, or of a person's latest ones, the newest last.
+pub(super) async fn trace(
+    State(control): State<Control>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Refused> {
+    let of = wanted.of.as_deref().unwrap_or_default().trim();
+    let subject = control.subject(of)?;
+    let lives = control.store.trace(&subject, wanted.limit()).await?;
+    if lives.is_empty() {
+        return Err(Refused::Nothing(format!("nothing is known of {of:?}")));
+    }
+    let lives: Vec<Value> = lives.iter().map(shown_life).collect();
+    Ok(Json(json!({ "lives": lives })))
+}
+
+/// `/inbox`: what came in lately, the newest last; `after` gives what came after a row.
+pub(super) async fn inbox(
+    State(control): State<Control>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Refused> {
+    let recent = control.store.recent(wanted.limit(), wanted.after).await?;
+    let messages: Vec<Value> = recent.iter().map(shown_message).collect();
+    Ok(Json(json!({ "messages": messages })))
+}
+
+/// `/dead`: what was set aside, the newest first.
+pub(super) async fn dead(
+    State(control): State<Control>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Refused> {
+    let dead = control.store.dead(wanted.limit()).await?;
+    let dead: Vec<Value> = dead.iter().map(shown_dead).collect();
+    Ok(Json(json!({ "dead": dead })))
+}
+
+/// `/dead/{id}/retry`: puts it back to work.
+pub(super) async fn retry(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refused> {
+    let id = dead_id(&id)?;
+    control.store.retry_dead(id).await?;
+    control.nudge.ring();
+    let state = match id {
+        DeadId::Message(_) => "received",
+        DeadId::Outgoing(_) => "queued",
+    };
+    Ok(Json(json!({ "id": id.to_string(), "state": state })))
+}
+
+/// `/dead/{id}/drop`: gives it up for good.
+pub(super) async fn give_up(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refused> {
+    let id = dead_id(&id)?;
+    control.store.drop_dead(id).await?;
+    Ok(Json(json!({ "id": id.to_string(), "state": "dropped" })))
+}
+
+fn dead_id(text: &str) -> Result<DeadId, Refused> {
+    text.parse()
+        .map_err(|error| Refused::Wrong(format!("{text:?} {error}")))
+}
+
+impl Control {
+    /// A person where it reads as one, else a message.
+    fn subject(&self, of: &str) -> Result<Subject, Refused> {
+        if let Ok(person) = Identity::new(of) {
+            let chat = ChatKey::new(self.number().clone(), &person);
+            return Ok(Subject::Chat(chat));
+        }
+        let id = MessageId::new(of).map_err(|error| {
+            Refused::Wrong(format!(
+                "{of:?} is neither a phone number with country code, a user id, nor a message id ({error})"
+            ))
+        })?;
+        Ok(Subject::Message(self.number().clone(), id))
+    }
+}
+
+fn shown_life(life: &Life) -> Value {
+    json!({
+        "message": life.message.as_ref().map(shown_message),
+        "turn": life.turn.as_ref().map(shown_turn),
+        "replies": life.replies.iter().map(shown_reply).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_message(message: &LivedMessage) -> Value {
+    let inbound = message.inbound.as_ref();
+    let source = inbound.map(|inbound| match inbound.source {
+        Source::Poll => "poll",
+        Source::Webhook => "webhook",
+    });
+    json!({
+        "seq": message.id,
+        "id": message.wamid,
+        "chat": inbound.map(|inbound| inbound.chat().to_string()),
+        "from": inbound.map(|inbound| inbound.from.to_string()),
+        "name": inbound.and_then(|inbound| inbound.name.as_deref()),
+        "source": source,
+        "kind": inbound.map(|inbound| inbound.content.kind()),
+        "text": inbound.and_then(|inbound| inbound.content.words()),
+        "state": message.state.as_str(),
+        "reason": message.reason,
+        "detail": message.detail,
+        "sent_at": message.sent_at,
+        "received_at": message.received_at,
+        "done_at": message.done_at,
+    })
+}
+
+fn shown_turn(turn: &LivedTurn) -> Value {
+    json!({
+        "id": turn.id.get(),
+        "state": turn.state.as_str(),
+        "reason": turn.reason,
+        "attempts": turn.attempts,
+        "created_at": turn.created_at,
+        "asked_at": turn.asked_at,
+        "accepted_at": turn.accepted_at,
+        "settled_at": turn.settled_at,
+    })
+}
+
+fn shown_reply(reply: &LivedReply) -> Value {
+    json!({
+        "id": DeadId::Outgoing(reply.id).to_string(),
+        "part": reply.part,
+        "kind": reply.kind,
+        "state": reply.state.as_str(),
+        "reason": reply.reason,
+        "attempts": reply.attempts,
+        "repeats": reply.repeats,
+        "text": reply.outgoing.as_ref().map(|outgoing| outgoing.body.text()),
+        "wamid": reply.wamid,
+        "created_at": reply.created_at,
+        "sent_at": reply.sent_at,
+        "updated_at": reply.updated_at,
+        "delivery": reply.delivery,
+        "delivery_at": reply.delivery_at,
+    })
+}
+
+fn shown_dead(dead: &Dead) -> Value {
+    let kind = match dead.id {
+        DeadId::Message(_) => "message",
+        DeadId::Outgoing(_) => "reply",
+    };
+    json!({
+        "id": dead.id.to_string(),
+        "kind": kind,
+        "chat": dead.chat.to_string(),
+        "wamid": dead.wamid,
+        "reason": dead.reason,
+        "at": dead.at,
+        "attempts": dead.attempts,
+        "text": dead.text,
+    })
+}

@@ -1,0 +1,61 @@
+//! What is allowed and yet probably not meant.
+
+use crate::Setup;
+
+/// The warnings with these variables, each as it is shown.
+fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    let setup = Setup::new().set("KAPSO_ALLOWED_NUMBERS", "+15551234567");
+    let setup = variables
+        .iter()
+        .fold(setup, |setup, (name, value)| setup.set(name, value));
+    let config = setup.load().unwrap();
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_webhook_without_a_key_is_warned_of_with_the_way_to_add_one() {
+    for mode in ["domain", "tailscale"] {
+        let warned = warnings(&[("KAPSO_MODE", mode)]);
+        let [warning] = warned.as_slice() else {
+            panic!("{warned:?}")
+        };
+        for part in [
+            "webhook.secret is not set",
+            "only a hint",
+            "openssl rand -hex 32",
+            "secret_key",
+        ] {
+            assert!(warning.contains(part), "{warning}");
+        }
+        let keyed = [("KAPSO_MODE", mode), ("KAPSO_WEBHOOK_SECRET", "5ecret")];
+        assert_eq!(warnings(&keyed), [""; 0]);
+    }
+    assert_eq!(warnings(&[]), [""; 0], "polling has no webhook");
+}
+
+#[test]
+fn metas_key_does_not_check_what_kapso_signs() {
+    let warned = warnings(&[
+        ("KAPSO_MODE", "domain"),
+        ("KAPSO_WEBHOOK_APP_SECRET", "5ecret"),
+    ]);
+    assert_eq!(warned.len(), 1, "{warned:?}");
+}
+
+#[test]
+fn a_fallback_to_polling_is_warned_of_where_polling_is_all_there_is() {
+    let warned = warnings(&[("KAPSO_POLL_FALLBACK", "1")]);
+    assert_eq!(
+        warned,
+        [
+            "delivery.poll_fallback has no effect in \"polling\" mode, which reads the list in any case; remove it, or \
+             set delivery.mode to a mode that has a webhook"
+        ]
+    );
+    let pushed = [
+        ("KAPSO_POLL_FALLBACK", "1"),
+        ("KAPSO_MODE", "domain"),
+        ("KAPSO_WEBHOOK_SECRET", "5ecret"),
+    ];
+    assert_eq!(warnings(&pushed), [""; 0]);
+}
