@@ -9,6 +9,8 @@ mod rough;
 
 use anyhow::ensure;
 
+pub(crate) use self::calm::RUN_LIMIT;
+
 use crate::world::{World, customer};
 
 /// Customers that one scenario may use.
@@ -33,6 +35,8 @@ pub enum Scenario {
     ErrorRun,
     /// A run that says nothing on purpose.
     Silence,
+    /// A run that takes too long is aborted, and its session goes on.
+    RunGivenUp,
     /// The socket between daemon and gateway is dropped in the middle of a turn.
     SocketDropped,
     /// The daemon is killed in the middle of a turn and restarted.
@@ -55,7 +59,8 @@ pub struct Claim {
 
 impl Scenario {
     /// Those that leave the world as it is.
-    pub const CALM: [Self; 8] = [
+    pub const CALM: [Self; 9] = [
+        Self::RunGivenUp,
         Self::LongTurn,
         Self::Text,
         Self::ThreeTexts,
@@ -86,6 +91,7 @@ impl Scenario {
             Self::Tools => "tools",
             Self::ErrorRun => "error-run",
             Self::Silence => "silence",
+            Self::RunGivenUp => "run-given-up",
             Self::SocketDropped => "socket-dropped",
             Self::PollerKilled => "poller-killed",
             Self::PollerAway => "poller-away",
@@ -105,6 +111,7 @@ impl Scenario {
             Self::Tools => "tools and several texts: the final text last, nothing twice",
             Self::ErrorRun => "an error run: neutral words to the sender, detail in the log",
             Self::Silence => "NO_REPLY: nothing is sent",
+            Self::RunGivenUp => "a run over the limit: aborted, the next question is answered",
             Self::SocketDropped => "socket dropped in a turn: one answer, asked once",
             Self::PollerKilled => "poller killed in a turn: one answer, asked once",
             Self::PollerAway => "poller away when the turn ends: one answer, asked once",
@@ -137,6 +144,7 @@ impl Scenario {
             Self::Tools => calm::tools(world, self.customer(0)).await,
             Self::ErrorRun => calm::error_run(world, self.customer(0)).await,
             Self::Silence => calm::silence(world, self.customer(0)).await,
+            Self::RunGivenUp => calm::run_given_up(world, self.customer(0)).await,
             Self::SocketDropped
             | Self::PollerKilled
             | Self::PollerAway
@@ -167,7 +175,8 @@ impl Scenario {
             | Self::LongTurn
             | Self::Tools
             | Self::ErrorRun
-            | Self::Silence => self.run_calm(world).await,
+            | Self::Silence
+            | Self::RunGivenUp => self.run_calm(world).await,
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::install::Installed;
 use crate::release::Pairing;
 use crate::report::{self, Outcome};
-use crate::scenario::{Claim, Scenario};
+use crate::scenario::{Claim, RUN_LIMIT, Scenario};
 use crate::world::{Blueprint, World};
 
 /// How long nothing may come any more before the claims are checked for good: more than a poll, and than a gateway needs
@@ -51,7 +51,8 @@ impl Suite {
         if chosen.is_empty() {
             return Vec::new();
         }
-        let world = match self.build("calm").await {
+        let limited = vec![("GATEWAY_RUN_LIMIT", RUN_LIMIT.as_secs().to_string())];
+        let world = match self.build("calm", limited).await {
             Ok(world) => world,
             Err(outcome) => return vec![*outcome],
         };
@@ -78,7 +79,7 @@ impl Suite {
         if chosen.is_empty() {
             return Vec::new();
         }
-        let mut world = match self.build("rough").await {
+        let mut world = match self.build("rough", Vec::new()).await {
             Ok(world) => world,
             Err(outcome) => return vec![*outcome],
         };
@@ -173,7 +174,11 @@ impl Suite {
         }
     }
 
-    async fn build(&self, kind: &'static str) -> Result<World, Box<Outcome>> {
+    async fn build(
+        &self,
+        kind: &'static str,
+        variables: Vec<(&'static str, String)>,
+    ) -> Result<World, Box<Outcome>> {
         let start = Instant::now();
         let folder = self.folder.join(kind);
         let blueprint = Blueprint {
@@ -181,6 +186,7 @@ impl Suite {
             program: self.program.clone(),
             pairing: self.pairing.clone(),
             folder: folder.clone(),
+            variables,
         };
         Box::pin(World::build(&blueprint)).await.map_err(|failure| {
             let outcome = self.say(Outcome {

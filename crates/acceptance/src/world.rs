@@ -53,6 +53,8 @@ pub struct Blueprint {
     pub pairing: Pairing,
     /// Where all state and logs lie; emptied first.
     pub folder: PathBuf,
+    /// Further variables of the daemon.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A customer's number, such as `+15550000007`.
@@ -87,7 +89,7 @@ impl World {
             relay: blueprint.pairing.relay,
             sessions_json: gateway.sessions_json(),
             customers: (0..CUSTOMERS).map(customer).collect(),
-            variables: Vec::new(),
+            variables: blueprint.variables.clone(),
         });
         let mut world = Self {
             poller,

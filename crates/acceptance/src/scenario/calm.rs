@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// What every release tells its client of a refusal by the model; only its own log has the model's words.
 const FAILURE: &str = "LLM request failed";
 
+/// How long a run may take in the world of these scenarios: twice the long turn.
+pub(crate) const RUN_LIMIT: Duration = Duration::from_secs(90);
+
 /// The length of the long turn; more than two refreshes of "typing…".
 const LONG: Duration = Duration::from_secs(45);
 
@@ -200,6 +203,17 @@ pub(super) async fn silence(world: &World, customer: String) -> anyhow::Result<V
 }
 
 /// Writes and gets the echo as the first and only answer.
+pub(super) async fn run_given_up(world: &World, customer: String) -> anyhow::Result<Vec<Claim>> {
+    let too_long = RUN_LIMIT.as_secs() * 3;
+    world
+        .kapso
+        .receive(&customer, format!("wait {too_long}: and now?").as_str());
+    world.answered(&customer, ERROR_MESSAGE, PATIENCE).await?;
+    // The run held the session: only its end lets the next one begin before the model would have answered.
+    ask(world, &customer, "are you still there?").await?;
+    Ok(vec![claim(world, &customer, 2)])
+}
+
 pub(super) async fn ask(world: &World, customer: &str, words: &str) -> anyhow::Result<()> {
     world.kapso.receive(customer, words);
     world.answered(customer, &echo(words), PATIENCE).await

@@ -86,6 +86,13 @@ fn the_original_programs_file_works_unchanged() {
 }
 
 #[test]
+fn i15_behind_a_funnel_only_this_host_is_listened_on() {
+    let setup = Setup::new().set("KAPSO_MODE", "tailscale");
+    let config = setup.load().unwrap();
+    assert_eq!(config.webhook.addr.to_string(), "127.0.0.1:18790");
+}
+
+#[test]
 fn the_usual_file_is_read_and_the_environment_wins() {
     let setup = Setup::new().set("KAPSO_POLL_INTERVAL", "7");
     let usual = setup.write(
