@@ -29,9 +29,9 @@ struct Args {
     /// What chance begins with; chosen by chance itself by default
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Worlds at a time
-    #[arg(long, value_name = "NUMBER", default_value_t = 32)]
-    worlds: usize,
+    /// Worlds at a time; 32 in a quick run, which mostly waits, and 8 otherwise
+    #[arg(long, value_name = "NUMBER")]
+    worlds: Option<usize>,
     /// The poller's log level
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: String,
@@ -61,13 +61,14 @@ async fn run(args: &Args) -> anyhow::Result<bool> {
     let (program, folder) = places(args)?;
     // Small enough to be typed again.
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000));
+    let size = if args.quick { Size::Quick } else { Size::Full };
     let suite = Suite {
         program,
         folder,
-        size: if args.quick { Size::Quick } else { Size::Full },
+        size,
         seed,
         log: args.log.clone(),
-        worlds: args.worlds,
+        worlds: args.worlds.unwrap_or(size.pick(32, 8)),
     };
     table::seed(seed);
     let outcomes = suite.run(chosen(args)?).await;

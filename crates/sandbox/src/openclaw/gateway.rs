@@ -257,7 +257,7 @@ fn take_up(gateway: &Arc<Gateway>, session: String, text: String) -> Option<Arc<
             }
             Some(run)
         }
-        Admitted::Running { .. } | Admitted::Ended(_) | Admitted::Full => None,
+        Admitted::Running { .. } | Admitted::Ended(_) | Admitted::Full | Admitted::Dead => None,
     }
 }
 

@@ -198,6 +198,7 @@ fn agent(answerer: &Answerer, request: &Request) -> Result<(), Rejection> {
             answerer.give(&going_on(gateway.release, &key, &session, accepted_at));
         }
         Admitted::Ended(terminal) => answerer.give(&terminal.reply),
+        Admitted::Dead => {}
         Admitted::Full => {
             return Err(Rejection::new(
                 "UNAVAILABLE",

@@ -72,6 +72,8 @@ pub(super) enum Admitted {
     Ended(Arc<Terminal>),
     /// Too many questions wait in the session.
     Full,
+    /// The process has died; nobody hears of it.
+    Dead,
 }
 
 /// What a run wrote: the session it is in, and the rows.
@@ -147,6 +149,9 @@ impl Memory {
     /// Takes a run, unless its key is known.
     pub(super) fn admit(&self, wanted: Wanted) -> Admitted {
         let mut state = self.lock();
+        if state.boot.life.is_cancelled() {
+            return Admitted::Dead;
+        }
         let now = wanted.asked.at;
         match state.keys.look(&wanted.asked.key, now) {
             Known::Running { accepted_at, .. } => return Admitted::Running { accepted_at },
@@ -371,5 +376,38 @@ fn boot(number: u64, stop: &CancellationToken, now: Timestamp) -> Boot {
         id: Uuid::new_v4().to_string(),
         started_at: now,
         life: stop.child_token(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(key: &str) -> Wanted {
+        Wanted {
+            asked: Asked {
+                session: "agent:main:main".to_owned(),
+                key: key.to_owned(),
+                text: "hello".to_owned(),
+                params: Value::Null,
+                at: Timestamp::from_seconds(1_000),
+                resumed: false,
+            },
+            reply_to: ReplyTo::Nobody,
+            timeout: None,
+        }
+    }
+
+    #[test]
+    fn a_dead_process_takes_nothing_that_would_stand_in_the_way_of_the_next_one() {
+        let now = Timestamp::from_seconds(1_000);
+        let (stop, life) = (CancellationToken::new(), Duration::from_secs(300));
+        let memory = Memory::new(Release::V2026_9_6, life, stop, now);
+        memory.die();
+        assert!(matches!(memory.admit(wanted("late")), Admitted::Dead));
+        memory.live(now);
+        let admitted = memory.admit(wanted("early"));
+        assert!(matches!(admitted, Admitted::New { start: true, .. }));
+        assert_eq!(memory.all_asked().len(), 1);
     }
 }

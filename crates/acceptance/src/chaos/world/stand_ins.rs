@@ -19,9 +19,15 @@ use crate::chaos::way::Way;
 use crate::openclaw::TOKEN;
 use crate::poller::{API_KEY, NUMBER};
 
-/// Kapso waits 10, 40 and 90 s before it tries a delivery again; here it is quicker and more patient, so that a run is
-/// short and a delivery is lost only where a scenario says so.
-const RETRIES: [u64; 7] = [100, 200, 400, 1000, 2000, 4000, 8000];
+/// Kapso waits 10, 40 and 90 s before it tries a delivery again. Here it is quick, so that a run is short, and tries so
+/// often that a delivery is lost only where a scenario says so: what only the list has may be late.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// How often.
+const RETRIES: usize = 100;
+
+/// Kapso lets others of the conversation overtake after 30 s, which a machine under so much load may need.
+const OVERTAKE: Duration = Duration::from_secs(600);
 
 /// Ports for webhooks are taken from here upwards, below those that the system gives to outgoing connections.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
@@ -38,7 +44,8 @@ pub(super) async fn kapso(
     let webhook = way.is_pushed().then(|| {
         let mut target = WebhookTarget::new(format!("http://127.0.0.1:{port}/webhook"), SECRET);
         target.timing = WebhookTiming {
-            retries: RETRIES.map(Duration::from_millis).to_vec(),
+            retries: vec![RETRY; RETRIES],
+            overtake: OVERTAKE,
             ..WebhookTiming::default()
         };
         (ground.webhook)(&mut target);
