@@ -38,6 +38,17 @@ pub struct Listing<'a> {
     pub recovered_before: Option<Timestamp>,
 }
 
+impl<'a> Listing<'a> {
+    /// The list of `number`, read up to `to`, as the only source of messages.
+    pub const fn new(number: &'a NumberId, to: Timestamp) -> Self {
+        Self {
+            number,
+            to,
+            recovered_before: None,
+        }
+    }
+}
+
 /// An item as it is written, made before the verb waits for its place.
 struct Item {
     number: String,

@@ -50,8 +50,8 @@ impl Store {
 
     /// Notes that the bridge itself broke while it sent for `chat`: at the head of its queue.
     ///
-    /// Durable afterwards: one stumble more for the head. At the second one it goes to `failed` with the reason, and the
-    /// next of its chat may go. Repeated: another stumble.
+    /// Durable afterwards: one stumble more for the head. At the second one it goes to `failed` with the reason, and
+    /// the next of its chat may go. Repeated: another stumble.
     ///
     /// # Errors
     /// [`StoreError`].

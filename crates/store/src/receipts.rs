@@ -16,18 +16,18 @@ use crate::statement::{execute, prepared};
 const ANY_WAITS: &str =
     "SELECT 1 FROM outgoing WHERE state IN ('queued', 'sending', 'unknown') LIMIT 1";
 
-/// A request of the chat is under way, or its answer was lost. The long way round, because the index `outgoing_waiting`
-/// serves only what repeats its condition.
+/// A request of the chat is under way, or its answer was lost. The long way round, because the index
+/// `outgoing_waiting` serves only what repeats its condition.
 const UNDECIDED: &str = "SELECT 1 FROM outgoing
      WHERE chat = $1 AND state IN ('queued', 'sending', 'unknown') AND state <> 'queued' LIMIT 1";
 
 impl Store {
-    /// Takes down what WhatsApp tells of messages that went out. Returns the chats, each once, in which a request has no
-    /// answer yet and one of these may be it: [`Store::announced`] tells.
+    /// Takes down what WhatsApp tells of messages that went out. Returns the chats, each once, in which a request has
+    /// no answer yet and one of these may be it: [`Store::announced`] tells.
     ///
-    /// Durable afterwards: on the row of that id, how far the message got, which only grows; a message that failed goes
-    /// `sent` → `failed` with the reason, counted. What no row is known by is kept while its chat has something to send,
-    /// unless a person typed it. Repeated: no change.
+    /// Durable afterwards: on the row of that id, how far the message got, which only grows; a message that failed
+    /// goes `sent` → `failed` with the reason, counted. What no row is known by is kept where it may be one whose
+    /// answer is still missing: its chat has something to send, and no person typed it. Repeated: no change.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was noted, so nothing may be acknowledged.

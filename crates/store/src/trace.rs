@@ -117,8 +117,8 @@ impl Store {
     /// The lives of `subject`, the newest last; the newest `limit`, where there are more. Nothing, where nothing is
     /// known of it.
     ///
-    /// Of a chat, only the newest 100,000 messages of the journal are looked at, and as many outgoing ones: a chat has no
-    /// index of its own, which every message would pay for.
+    /// Of a chat, only the newest 100,000 messages of the journal are looked at, and as many outgoing ones: a chat has
+    /// no index of its own, which every message would pay for.
     ///
     /// # Errors
     /// [`StoreError`].

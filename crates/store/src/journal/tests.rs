@@ -168,6 +168,20 @@ fn a_commit_that_fails_fails_every_verb_of_its_batch_and_no_other() {
 }
 
 #[test]
+fn a_database_that_fails_halfway_leaves_no_half_of_a_verb() {
+    let mut bench = Bench::new();
+    let one = bench.write("one");
+    let half = bench.verb(Access::Write, |connection| {
+        insert(connection, "half")?;
+        Ok(insert(connection, "one")?)
+    });
+    bench.run();
+    assert!(matches!(told(half), Err(StoreError::Database(_))));
+    assert!(matches!(told(one), Err(StoreError::Database(_))));
+    assert!(bench.words().is_empty());
+}
+
+#[test]
 fn a_full_disk_takes_the_whole_batch_back_and_is_named_to_all() {
     let mut bench = Bench::new();
     let pages: i64 = bench

@@ -10,8 +10,8 @@ use crate::state::{MessageState, OutgoingId, OutgoingState, TurnId, TurnState};
 use crate::words;
 
 /// What a traced message shows.
-pub(super) const MESSAGE: &str = "SELECT seq, wamid, chat, source, state, reason, detail, sent_at, received_at, done_at, body, turn_id
-     FROM message";
+pub(super) const MESSAGE: &str = "SELECT seq, wamid, chat, source, state, reason, detail,
+            sent_at, received_at, done_at, body, turn_id FROM message";
 
 /// What a traced turn shows.
 pub(super) const TURN: &str =

@@ -191,6 +191,7 @@ async fn dead_letters_are_listed_the_newest_first() {
 async fn a_message_gets_another_life_without_its_turn_and_with_its_age_counted_anew() {
     let journal = Journal::new().await.unwrap();
     let failed = journal.asked(1).await.unwrap();
+    journal.store.stumbled(&chat(1), "panic").await.unwrap();
     let outcome = Settled::Failed {
         reason: "model down".to_owned(),
     };

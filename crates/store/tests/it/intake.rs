@@ -9,7 +9,7 @@ use model::{
 use store::{Accepted, Counter, EventKind, Listing, MessageState, StoreError};
 
 use crate::nouns::{
-    Journal, START, chat, ignored, inbound, listing, message, number, outgoing, turn, wamid,
+    Journal, START, chat, ignored, inbound, message, number, outgoing, turn, wamid,
 };
 
 /// The ids that wait for a chat, in the order in which they will be handed over.
@@ -140,14 +140,14 @@ async fn p2_an_item_is_new_although_the_cursor_is_past_it() {
     let to = START.later(Duration::from_secs(600));
     journal
         .store
-        .accept(&[message(1, 599)], Some(listing(&number(), to)))
+        .accept(&[message(1, 599)], Some(Listing::new(&number(), to)))
         .await
         .unwrap();
     let late = journal
         .store
         .accept(
             &[message(1, 1), message(1, 599)],
-            Some(listing(&number(), to)),
+            Some(Listing::new(&number(), to)),
         )
         .await
         .unwrap();
@@ -221,10 +221,7 @@ async fn p5_a_message_that_is_pushed_again_is_counted_and_one_that_is_listed_aga
 async fn what_only_the_list_had_is_counted_as_recovered_where_webhooks_should_have_brought_it() {
     let journal = Journal::new().await.unwrap();
     let number = number();
-    let polled = Listing {
-        recovered_before: None,
-        ..listing(&number, START)
-    };
+    let polled = Listing::new(&number, START);
     let reconciled = Listing {
         recovered_before: Some(START.later(Duration::from_secs(30))),
         ..polled
@@ -289,14 +286,14 @@ async fn the_cursor_is_what_was_said_last_and_each_number_has_its_own() {
     let (one, two) = (Timestamp::from_seconds(4_000_000_000), START);
     journal
         .store
-        .accept(&[], Some(listing(&number(), one)))
+        .accept(&[], Some(Listing::new(&number(), one)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(one));
     // A clock that was years ahead has been set right.
     journal
         .store
-        .accept(&[message(1, 1)], Some(listing(&number(), two)))
+        .accept(&[message(1, 1)], Some(Listing::new(&number(), two)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(two));
@@ -316,7 +313,7 @@ async fn p4_sixty_accepted_messages_are_there_after_a_kill() {
     let batch: Vec<Arrival> = (1..=60).map(|id| message(id % 3, id)).collect();
     journal
         .store
-        .accept(&batch, Some(listing(&number(), START)))
+        .accept(&batch, Some(Listing::new(&number(), START)))
         .await
         .unwrap();
     let journal = journal.killed().await.unwrap();

@@ -8,7 +8,7 @@ use model::{
     NumberId, Outgoing, OutgoingBody, Source, Timestamp, Turn,
 };
 use serde_json::json;
-use store::{Counter, Listing, OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
+use store::{Counter, OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
 use tempfile::TempDir;
 
 /// The instant at which the clock of a test stands.
@@ -118,15 +118,6 @@ pub(crate) fn person(n: u32) -> Identity {
 
 pub(crate) fn chat(n: u32) -> ChatKey {
     ChatKey::new(number(), &person(n))
-}
-
-/// A read of the list up to `to`, where the list is the only source.
-pub(crate) fn listing(number: &NumberId, to: Timestamp) -> Listing<'_> {
-    Listing {
-        number,
-        to,
-        recovered_before: None,
-    }
 }
 
 /// The text message `id` of person `n`, sent `id` seconds after [`START`].
