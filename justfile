@@ -40,7 +40,7 @@ chaos *ARGUMENTS:
 
 # Speed and size of the release build, as a table and as JSON; all, or `just bench FIGURE…` by parts of names.
 bench *ARGUMENTS:
-    cargo bench --package acceptance --locked -- {{ ARGUMENTS }}
+    cargo bench --package acceptance --bench speed --locked -- {{ ARGUMENTS }}
 
 # Fuzzes webhook, list_page, signature, frame or transcript; needs cargo-fuzz and a nightly compiler.
 fuzz TARGET SECONDS="600":

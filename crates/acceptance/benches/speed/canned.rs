@@ -1,16 +1,18 @@
-//! A Kapso that takes everything and answers at once with the same few words.
+//! A Kapso that takes everything and answers with the same few words.
 //!
-//! For rates at which the faithful stand-in would be measured, and for more requests in a minute than its plan has:
-//! this one names no limit. It understands three requests by their first bytes: a list (always empty), a read
+//! For rates at which the faithful stand-in would be measured, for more requests in a minute than its plan has (this
+//! one names no limit), and for messages of which the stand-in does not know. It understands three requests by their first bytes: a list (always empty), a read
 //! receipt, and any other post, which is a message sent.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::mail::{content_length, head_end};
@@ -31,16 +33,18 @@ pub(crate) struct CannedKapso {
 
 #[derive(Debug)]
 struct Shared {
+    latency: Duration,
     sent: Roll,
     serial: AtomicU64,
 }
 
 impl CannedKapso {
-    /// One that notes which of `count` messages are answered.
-    pub(crate) async fn start(count: usize) -> anyhow::Result<Self> {
+    /// One that takes `latency` for each answer, and notes which of `count` messages are answered.
+    pub(crate) async fn start(count: usize, latency: Duration) -> anyhow::Result<Self> {
         let listener = scene::listener().await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            latency,
             sent: Roll::new(count),
             serial: AtomicU64::new(0),
         });
@@ -83,6 +87,10 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> 
             answer.clear();
             shared.answer(&request[..head], &request[head..end], &mut answer)?;
             request.drain(..end);
+            // A sleep of no length still waits for the timer's next millisecond.
+            if !shared.latency.is_zero() {
+                sleep(shared.latency).await;
+            }
             stream.write_all(&answer).await?;
         }
     }

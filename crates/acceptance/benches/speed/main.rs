@@ -29,7 +29,9 @@ fn main() -> anyhow::Result<ExitCode> {
         .filter(|word| !word.starts_with("--"))
         .collect();
     let groups = Group::chosen(&words)?;
-    let program = release_build()?;
+    // Another build, for comparison or under a profiler.
+    let program =
+        std::env::var_os("BENCH_DAEMON").map_or_else(release_build, |path| Ok(path.into()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use model::NumberId;
 use sandbox::kapso::{KapsoStandIn, StandInOptions};
@@ -33,28 +32,11 @@ pub(crate) struct Scene {
 impl Scene {
     /// A daemon here reads the list, and replies come this `way`.
     pub(crate) async fn new(name: &str, way: Way) -> anyhow::Result<Self> {
-        Self::with_latency(name, way, Duration::ZERO).await
-    }
-
-    /// A daemon here takes webhooks at the address given; each answer of Kapso takes `latency`.
-    pub(crate) async fn with_webhook(
-        name: &str,
-        latency: Duration,
-    ) -> anyhow::Result<(Self, SocketAddr)> {
-        let mut scene = Self::with_latency(name, Way::Result, latency).await?;
-        // A port that nobody listens on any more.
-        let address = listener().await?.local_addr()?;
-        scene.around.webhook = Some(address);
-        Ok((scene, address))
-    }
-
-    async fn with_latency(name: &str, way: Way, latency: Duration) -> anyhow::Result<Self> {
         let folder =
             std::env::temp_dir().join(format!("kapso-bench-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let stop = CancellationToken::new();
-        let mut options = StandInOptions::new(API_KEY.to_owned(), NumberId::new(NUMBER)?);
-        options.latency = latency;
+        let options = StandInOptions::new(API_KEY.to_owned(), NumberId::new(NUMBER)?);
         let kapso = KapsoStandIn::start(listener().await?, options, stop.clone()).await?;
         let options = Options {
             release: match way {
@@ -86,6 +68,15 @@ impl Scene {
             stop,
             folder,
         })
+    }
+
+    /// A daemon here takes webhooks at the address given.
+    pub(crate) async fn with_webhook(name: &str) -> anyhow::Result<(Self, SocketAddr)> {
+        let mut scene = Self::new(name, Way::Result).await?;
+        // A port that nobody listens on any more.
+        let address = listener().await?.local_addr()?;
+        scene.around.webhook = Some(address);
+        Ok((scene, address))
     }
 
     /// Starts the daemon and waits until it is at the gateway and has read the list once, or listens.

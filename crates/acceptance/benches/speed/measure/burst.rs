@@ -23,8 +23,8 @@ const ANSWERED: Duration = Duration::from_secs(120);
 
 /// From the first webhook until the last answer is at Kapso, and the most memory on the way.
 pub(crate) async fn burst(program: &Path, figures: &mut Figures) -> anyhow::Result<()> {
-    let (mut scene, address) = Scene::with_webhook("burst", Duration::ZERO).await?;
-    let kapso = CannedKapso::start(MESSAGES).await?;
+    let (mut scene, address) = Scene::with_webhook("burst").await?;
+    let kapso = CannedKapso::start(MESSAGES, Duration::ZERO).await?;
     scene.around.kapso = kapso.base_url();
     scene
         .openclaw

@@ -8,6 +8,7 @@ use model::Clock;
 use sandbox::openclaw::Answer;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::canned::CannedKapso;
 use crate::figures::Figures;
 use crate::mail::{Line, Mail, milliseconds};
 use crate::scene::Scene;
@@ -31,7 +32,9 @@ pub(crate) async fn ingest(
     stem: &str,
     latency: Duration,
 ) -> anyhow::Result<()> {
-    let (scene, address) = Scene::with_webhook(stem, latency).await?;
+    let (mut scene, address) = Scene::with_webhook(stem).await?;
+    let kapso = CannedKapso::start(0, latency).await?;
+    scene.around.kapso = kapso.base_url();
     let read = Arc::new(Roll::new(MESSAGES));
     let reading = Arc::clone(&read);
     scene.openclaw.answer_with(move |asked| {

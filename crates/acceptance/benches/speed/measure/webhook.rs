@@ -25,8 +25,8 @@ const ANSWERED: Duration = Duration::from_secs(400);
 
 /// The agent thinks until the last webhook was taken, as agents do: their turns take seconds. Then it answers all.
 pub(crate) async fn webhook(program: &Path, figures: &mut Figures) -> anyhow::Result<()> {
-    let (mut scene, address) = Scene::with_webhook("webhook", Duration::ZERO).await?;
-    let kapso = CannedKapso::start(MESSAGES).await?;
+    let (mut scene, address) = Scene::with_webhook("webhook").await?;
+    let kapso = CannedKapso::start(MESSAGES, Duration::ZERO).await?;
     scene.around.kapso = kapso.base_url();
     let gate = Gate::shut();
     let held = gate.clone();
