@@ -135,7 +135,8 @@ impl<S: Stage> Lanes<S> {
             let Ok(permit) = self.permits.acquire().await else {
                 return;
             };
-            let step = self.guarded(&chat).await;
+            // On the heap while it is worked on: a step is tens of kilobytes, and thousands of lanes may wait here.
+            let step = Box::pin(self.guarded(&chat)).await;
             drop(permit);
             let step = match step {
                 Ok(step) => step,
@@ -338,5 +339,28 @@ mod tests {
         life.stop.cancel();
         finished(&life).await;
         assert_eq!((waiting.looks.load(Ordering::SeqCst), lanes.busy()), (2, 0));
+    }
+
+    /// Keeps much in its future, as a turn does.
+    struct Large;
+
+    impl Stage for Large {
+        async fn step(&self, _: &ChatKey) -> Result<Step, StoreError> {
+            let kept = [0_u8; 16 << 10];
+            tokio::task::yield_now().await;
+            std::hint::black_box(kept);
+            Ok(Step::Idle)
+        }
+
+        async fn stumbled(&self, _: &ChatKey) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_lane_that_waits_for_its_permit_takes_little_memory() {
+        let lane = Lanes::new(Large, 1, life()).own(chat(1), Arc::default());
+        let size = size_of_val(&lane);
+        assert!(size < 1024, "{size} bytes");
     }
 }
