@@ -36,6 +36,8 @@ pub struct PollTiming {
     pub cursor_age: Duration,
     /// The least time between two reads that somebody outside asks for.
     pub hint_gap: Duration,
+    /// A message that the list has and no push brought after this long was missed by the pushes.
+    pub recovery_grace: Duration,
 }
 
 impl PollTiming {
@@ -49,6 +51,8 @@ impl PollTiming {
             backoff_most: Duration::from_secs(300),
             cursor_age: Duration::from_secs(600),
             hint_gap: Duration::from_secs(3),
+            // Kapso's first two retries are over by then (kapso.md 4.6).
+            recovery_grace: Duration::from_secs(60),
         }
     }
 
@@ -61,10 +65,6 @@ impl PollTiming {
         }
     }
 }
-
-/// A message that the list has and no push brought after this long was missed by the pushes: Kapso's first two
-/// retries are over by then (kapso.md 4.6).
-const RECOVERY_GRACE: Duration = Duration::from_secs(60);
 
 /// How often a long wait looks at the wall clock: a laptop that slept has a gap to read.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -244,6 +244,10 @@ impl Poll {
         let began = self.began.unwrap_or(self.started);
         let since = self.cursor.unwrap_or(began).min(begun).earlier(overlap);
         let arrivals = self.kapso.list_inbound_since(since).await?;
+        if self.cursor.is_some() {
+            return Ok(arrivals);
+        }
+        // Until the first read is on disk: afterwards what is older is late, and not from before.
         Ok(arrivals
             .into_iter()
             .map(|arrival| before_start(arrival, began))
@@ -258,7 +262,9 @@ impl Poll {
         let listing = Listing {
             number: self.kapso.number(),
             to: begun,
-            recovered_before: self.pushed.then(|| begun.earlier(RECOVERY_GRACE)),
+            recovered_before: self
+                .pushed
+                .then(|| begun.earlier(self.timing.recovery_grace)),
         };
         let accepted = self.store.accept(arrivals, Some(listing)).await?;
         self.written = Some(begun);
