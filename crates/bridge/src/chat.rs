@@ -89,7 +89,7 @@ impl Stage for Chats {
 
     async fn stumbled(&self, chat: &ChatKey) -> Result<(), StoreError> {
         match self.store.stumbled(chat, STUMBLED).await? {
-            Stumbled::SetAside => {
+            Stumbled::SetAside { .. } => {
                 error!(%chat, "set aside what broke the bridge twice: see `dead list`");
             }
             Stumbled::Again | Stumbled::Nothing => {}

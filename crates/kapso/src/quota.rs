@@ -300,6 +300,17 @@ mod tests {
     }
 
     #[test]
+    fn a_request_late_in_its_second_counts_for_a_whole_minute() {
+        let start = Instant::now();
+        let mut meter = busy(start, 0);
+        (0..97).for_each(|_| meter.count(at(start, 0.9)));
+        assert_eq!(waits(&meter, at(start, 60.2))[2], None);
+        meter.count(at(start, 60.2));
+        assert_eq!(waits(&meter, at(start, 60.5)), [Some(0.5); 3]);
+        assert_eq!(waits(&meter, at(start, 61.0)), [None; 3]);
+    }
+
+    #[test]
     fn what_others_use_counts_until_their_minute_is_over() {
         let start = Instant::now();
         let mut meter = busy(start, 1);

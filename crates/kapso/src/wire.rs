@@ -187,7 +187,8 @@ impl<'a> Item<'a> {
         Listed { arrival, at, sent }
     }
 
-    /// The receipt that an event of Kapso's gives about it; none when it came in instead of going out.
+    /// The receipt that an event of Kapso's gives about it; none when it came in instead of going out, or is of the
+    /// imported history.
     ///
     /// # Errors
     /// What is wrong with an object that cannot be a message.
@@ -199,7 +200,7 @@ impl<'a> Item<'a> {
         now: Timestamp,
     ) -> Result<Option<Receipt>, &'static str> {
         let message = self.message.as_ref().map_err(|what| *what)?;
-        if message.says("inbound") {
+        if message.says("inbound") || message.is_history() {
             return Ok(None);
         }
         receipt::of_message(number, message, context, step, now).map(Some)
@@ -247,7 +248,7 @@ fn inbound(
     if message.is_outbound() {
         return Err(IgnoreReason::Outbound);
     }
-    if message.kapso.origin.as_deref() == Some("history_sync") {
+    if message.is_history() {
         return Err(IgnoreReason::HistorySync);
     }
     if message.is_group() {

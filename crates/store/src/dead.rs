@@ -1,23 +1,58 @@
-//! What was set aside, and what the operator does with it.
+//! Dead letters: what was given up, kept so that a person can look at it, try it again, or drop it.
 
 use std::fmt;
 use std::str::FromStr;
 
-use model::{ChatKey, Inbound, MessageId, Outgoing, Timestamp};
-use rusqlite::{Connection, params};
+use model::{ChatKey, MessageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Store;
 use crate::error::{Row, StoreError, conflict};
-use crate::row::{self, Cells, all, first};
+use crate::row::{Cells, chat};
 use crate::state::OutgoingId;
+use crate::statement::{change, prepared};
+use crate::{Store, words};
 
-/// The name of something that was set aside: `m12` for a message, `o34` for one to WhatsApp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The name of a dead letter: `m12` for a message that came in, `o34` for one that should have gone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeadId {
     /// A message that came in.
     Message(i64),
     /// A message that should have gone out.
     Outgoing(OutgoingId),
+}
+
+/// A text that names no dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} names no dead letter: they are called m12 (a message) or o34 (a reply)")]
+pub struct InvalidDeadId(String);
+
+/// Something that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// Its name, for [`Store::retry_dead`] and [`Store::drop_dead`].
+    pub id: DeadId,
+    /// The chat that it belongs to.
+    pub chat: ChatKey,
+    /// WhatsApp's name for it; one that never went out has none.
+    pub wamid: Option<MessageId>,
+    /// Why it was given up.
+    pub reason: String,
+    /// When, by the bridge's clock.
+    pub at: Timestamp,
+    /// How often it was tried: asked, or sent.
+    pub attempts: u32,
+    /// Its words; none where it has none, or where they were dropped to save space.
+    pub text: Option<String>,
+}
+
+impl DeadId {
+    /// What it is, in reports: `message` or `reply`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Outgoing(_) => "reply",
+        }
+    }
 }
 
 impl fmt::Display for DeadId {
@@ -29,178 +64,164 @@ impl fmt::Display for DeadId {
     }
 }
 
-/// Not the name of something that was set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no id of `dead list`, such as m12 or o34")]
-pub struct NotADeadId;
-
 impl FromStr for DeadId {
-    type Err = NotADeadId;
+    type Err = InvalidDeadId;
 
-    fn from_str(text: &str) -> Result<Self, NotADeadId> {
-        let number = |digits: &str| {
-            digits
-                .parse::<u32>()
-                .map(i64::from)
-                .map_err(|_not_a_number| NotADeadId)
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (kind, number) = text.split_at_checked(1)?;
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            let number = number.parse().ok().filter(|_| is_number)?;
+            match kind {
+                "m" => Some(Self::Message(number)),
+                "o" => Some(Self::Outgoing(OutgoingId(number))),
+                _ => None,
+            }
         };
-        match text.split_at_checked(1) {
-            Some(("m", digits)) => number(digits).map(Self::Message),
-            Some(("o", digits)) => number(digits).map(|id| Self::Outgoing(OutgoingId(id))),
-            Some(_) | None => Err(NotADeadId),
-        }
+        read().ok_or_else(|| InvalidDeadId(text.to_owned()))
     }
 }
 
-/// Something that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dead {
-    /// Its name.
-    pub id: DeadId,
-    /// The chat that it belongs to.
-    pub chat: ChatKey,
-    /// WhatsApp's name of it, where it has one.
-    pub wamid: Option<MessageId>,
-    /// Why it was set aside.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-    /// How often it was asked or sent.
-    pub attempts: u32,
-    /// Its words.
-    pub text: Option<String>,
-}
-
 impl Store {
-    /// What was set aside, the newest first: messages that failed or expired, and replies that could not be sent.
+    /// The newest `limit` dead letters, the newest first: messages in `failed` or `expired`, and outgoing messages in
+    /// `failed`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn dead(&self, limit: u32) -> Result<Vec<Dead>, StoreError> {
-        self.report(move |connection| {
-            let messages =
-                "SELECT seq, message.chat, wamid, message.reason, COALESCE(done_at, received_at), COALESCE(attempts, 0), message.body
-                 FROM message LEFT JOIN turn ON turn.id = turn_id
-                 WHERE message.state IN ('failed', 'expired') ORDER BY seq DESC LIMIT ?1";
-            let replies = "SELECT id, chat, wamid, reason, updated_at, attempts, body FROM outgoing
-                 WHERE state = 'failed' ORDER BY id DESC LIMIT ?1";
-            let mut dead = all(connection, messages, [limit], |row| {
-                let (entry, cells) = read(row, Row::Message, DeadId::Message)?;
-                let inbound: Option<Inbound> = cells.maybe_json(6)?;
-                Ok(Dead { text: inbound.and_then(|inbound| inbound.content.words().map(str::to_owned)), ..entry })
-            })?;
-            dead.extend(all(connection, replies, [limit], |row| {
-                let (entry, cells) = read(row, Row::Outgoing, |id| DeadId::Outgoing(OutgoingId(id)))?;
-                let outgoing: Option<Outgoing> = cells.maybe_json(6)?;
-                let text = outgoing.map(|outgoing| outgoing.body.text().to_owned());
-                Ok(Dead { text, ..entry })
-            })?);
-            dead.sort_by_key(|dead| std::cmp::Reverse(dead.at));
-            dead.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            Ok(dead)
-        })
-        .await
+        self.journal
+            .report(move |connection| dead(connection, limit))
+            .await
     }
 
-    /// Puts something that was set aside back to work, as if it were new. Returns its chat.
+    /// Gives a dead letter another life. The returned chat has work then.
     ///
-    /// Durable afterwards: a message as `received`, without its turn, its age counted from now; a reply as `queued`, at its
-    /// old place. Repeated: a conflict.
+    /// Durable afterwards: a message as `received`, without its turn, its age counting from now; an outgoing message as
+    /// `queued`, with all its tries before it. Repeated: a conflict.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is not set aside.
+    /// [`StoreError::Conflict`] when it is no dead letter, or when its words were dropped to save space.
     pub async fn retry_dead(&self, id: DeadId) -> Result<ChatKey, StoreError> {
-        let now = self.now().as_millis();
-        self.write(move |tx| match id {
-            DeadId::Message(seq) => revived(
-                tx,
-                (Row::Message, seq),
-                "UPDATE message SET state = 'received', reason = NULL, turn_id = NULL, stumbles = 0, done_at = NULL,
-                 released_at = ?2 WHERE seq = ?1 AND state IN ('failed', 'expired') AND body IS NOT NULL RETURNING chat",
-                now,
-            ),
-            DeadId::Outgoing(OutgoingId(id)) => revived(
-                tx,
-                (Row::Outgoing, id),
-                "UPDATE outgoing SET state = 'queued', reason = NULL, attempts = 0, stumbles = 0, not_before = NULL,
-                 wamid = NULL, delivery = NULL, delivery_at = NULL, created_at = ?2, updated_at = ?2
-                 WHERE id = ?1 AND state = 'failed' AND body <> '' RETURNING chat",
-                now,
-            ),
+        let now = self.now();
+        self.write(move |connection| match id {
+            DeadId::Message(seq) => retry_message(connection, seq, now),
+            DeadId::Outgoing(id) => retry_outgoing(connection, id, now),
         })
         .await
     }
 
-    /// Gives something that was set aside up for good; the reason stays.
+    /// Lets a dead letter rest: it is reported no longer.
     ///
-    /// Durable afterwards: it as `dropped`. Repeated: a conflict.
+    /// Durable afterwards: `failed` or `expired` → `dropped`. Repeated: a conflict.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is not set aside.
+    /// [`StoreError::Conflict`] when it is no dead letter.
     pub async fn drop_dead(&self, id: DeadId) -> Result<(), StoreError> {
-        let now = self.now().as_millis();
-        self.write(move |tx| {
-            let (row, id, update) = match id {
-                DeadId::Message(seq) => (
-                    Row::Message,
-                    seq,
-                    "UPDATE message SET state = 'dropped', done_at = ?2 WHERE seq = ?1 AND state IN ('failed', 'expired')",
-                ),
-                DeadId::Outgoing(OutgoingId(id)) => (
-                    Row::Outgoing,
-                    id,
-                    "UPDATE outgoing SET state = 'dropped', updated_at = ?2 WHERE id = ?1 AND state = 'failed'",
-                ),
-            };
-            crate::error::change(tx, (row, id, "dropped"), update, params![id, now])
+        let now = self.now();
+        self.write(move |connection| match id {
+            DeadId::Message(seq) => change(
+                connection,
+                (Row::Message, seq, "dropped"),
+                "UPDATE message SET state = 'dropped', done_at = $1
+                 WHERE seq = $2 AND state IN ('failed', 'expired')",
+                params![now.as_millis(), seq],
+            ),
+            DeadId::Outgoing(id) => change(
+                connection,
+                (Row::Outgoing, id.0, "dropped"),
+                "UPDATE outgoing SET state = 'dropped', updated_at = $1 WHERE id = $2 AND state = 'failed'",
+                params![now.as_millis(), id.0],
+            ),
         })
         .await
     }
 }
 
-fn revived(
-    tx: &Connection,
-    (row, id): (Row, i64),
-    update: &str,
-    now: i64,
-) -> Result<ChatKey, StoreError> {
-    let chat = first(tx, update, params![id, now], |found| {
-        row::chat(row, &found.get::<_, String>(0)?)
-    })?;
-    chat.ok_or_else(|| conflict(tx, row, id, "put back to work"))
+fn dead(connection: &Connection, limit: u32) -> Result<Vec<Dead>, StoreError> {
+    let mut dead = connection.prepare(
+        "SELECT 'message', seq, message.chat, wamid, message.reason, COALESCE(done_at, received_at) AS died_at,
+                COALESCE(turn.attempts, 0), message.body
+         FROM message LEFT JOIN turn ON turn.id = message.turn_id
+         WHERE message.state IN ('failed', 'expired')
+         UNION ALL
+         SELECT 'reply', id, chat, wamid, reason, updated_at, attempts, body FROM outgoing WHERE state = 'failed'
+         ORDER BY 6 DESC, 2 DESC LIMIT $1",
+    )?;
+    dead.query_and_then([limit], read)?.collect()
 }
 
-/// Reads `id, chat, wamid, reason, at, attempts`.
-fn read<'r>(
-    row: &'r rusqlite::Row<'r>,
-    kind: Row,
-    name: impl Fn(i64) -> DeadId,
-) -> Result<(Dead, Cells<'r>), StoreError> {
-    let id = row.get(0)?;
-    let cells = Cells { row, kind, id };
-    let dead = Dead {
-        id: name(id),
-        chat: cells.chat(1)?,
-        wamid: cells.wamid(2)?,
-        reason: cells.get::<Option<String>>(3)?.unwrap_or_default(),
-        at: cells.time(4)?,
-        attempts: cells.count(5)?,
-        text: None,
+fn read(row: &rusqlite::Row<'_>) -> Result<Dead, StoreError> {
+    let number = row.get(1)?;
+    let is_message = row.get::<_, String>(0)? == "message";
+    let (kind, id) = if is_message {
+        (Row::Message, DeadId::Message(number))
+    } else {
+        (Row::Outgoing, DeadId::Outgoing(OutgoingId(number)))
     };
-    Ok((dead, cells))
+    let cells = Cells {
+        row,
+        kind,
+        id: number,
+    };
+    let body: Option<String> = row.get(7)?;
+    Ok(Dead {
+        id,
+        chat: chat(kind, &row.get::<_, String>(2)?)?,
+        wamid: cells.maybe_wamid(3)?,
+        reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+        at: cells.time(5)?,
+        attempts: cells.count(6)?,
+        text: match id {
+            DeadId::Message(_) => words::inbound(body.as_deref()).text,
+            DeadId::Outgoing(_) => words::outgoing(body.as_deref()),
+        },
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_read_back_from_its_name_and_nothing_else_is_one() {
-        for id in [DeadId::Message(12), DeadId::Outgoing(OutgoingId(34))] {
-            assert_eq!(id.to_string().parse(), Ok(id));
-        }
-        for wrong in ["", "m", "12", "x12", "m-1", "m1 ", "ö1"] {
-            assert_eq!(wrong.parse::<DeadId>(), Err(NotADeadId), "{wrong:?}");
-        }
+fn retry_message(connection: &Connection, seq: i64, now: Timestamp) -> Result<ChatKey, StoreError> {
+    let released: Option<String> = prepared(
+        connection,
+        "UPDATE message SET state = 'received', reason = NULL, turn_id = NULL, stumbles = 0,
+             done_at = NULL, released_at = $1
+         WHERE seq = $2 AND state IN ('failed', 'expired') AND body IS NOT NULL RETURNING chat",
+    )?
+    .query_row(params![now.as_millis(), seq], |row| row.get(0))
+    .optional()?;
+    match released {
+        Some(name) => chat(Row::Message, &name),
+        None => Err(no_retry(connection, Row::Message, seq)),
     }
+}
+
+fn retry_outgoing(
+    connection: &Connection,
+    id: OutgoingId,
+    now: Timestamp,
+) -> Result<ChatKey, StoreError> {
+    // The old wamid stays until there is a new one: what WhatsApp has under it is accounted for.
+    let queued: Option<String> = prepared(
+        connection,
+        "UPDATE outgoing SET state = 'queued', reason = NULL, attempts = 0, stumbles = 0, not_before = NULL,
+             sent_at = NULL, delivery = NULL, delivery_at = NULL, created_at = $1, updated_at = $1
+         WHERE id = $2 AND state = 'failed' AND body <> '' RETURNING chat",
+    )?
+    .query_row(params![now.as_millis(), id.0], |row| row.get(0))
+    .optional()?;
+    match queued {
+        Some(name) => chat(Row::Outgoing, &name),
+        None => Err(no_retry(connection, Row::Outgoing, id.0)),
+    }
+}
+
+/// Why a row cannot be tried again: it is in another state, or its words are gone.
+fn no_retry(connection: &Connection, row: Row, id: i64) -> StoreError {
+    let mut error = conflict(connection, row, id, "tried again");
+    if let StoreError::Conflict {
+        found: Some(found), ..
+    } = &mut error
+        && matches!(found.as_str(), "failed" | "expired")
+    {
+        "without its words, which were dropped to save space".clone_into(found);
+    }
+    error
 }

@@ -1,9 +1,12 @@
 //! Why a verb did not do its work.
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::ChatKey;
-use rusqlite::{Connection, OptionalExtension as _, Params};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::statement::prepared;
 
 /// The kinds of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +65,30 @@ pub enum StoreError {
     Encode(#[from] serde_json::Error),
     /// The database failed: the disk is full or broken.
     #[error("state.db: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// The verb ran and its commit failed, or the disk refused it together with others: nothing of it is there.
-    #[error("state.db: {0}")]
-    NotCommitted(String),
-    /// The journal was closed.
-    #[error("the journal is closed")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// The journal was closed, or is being closed.
+    #[error("state.db: the journal is closed")]
     Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl StoreError {
+    /// The failure of the database behind it.
+    pub(crate) fn failure(&self) -> Option<Arc<rusqlite::Error>> {
+        match self {
+            Self::Database(error) => Some(Arc::clone(error)),
+            Self::Conflict { .. }
+            | Self::TurnOpen { .. }
+            | Self::Corrupt { .. }
+            | Self::Encode(_)
+            | Self::Closed => None,
+        }
+    }
 }
 
 /// The conflict of a statement that matched no row, with the state in which the row really is.
@@ -79,14 +99,16 @@ pub(crate) fn conflict(
     verb: &'static str,
 ) -> StoreError {
     let state = match row {
-        Row::Message => "SELECT state FROM message WHERE seq = ?1",
-        Row::Turn => "SELECT state FROM turn WHERE id = ?1",
-        Row::Outgoing => "SELECT state FROM outgoing WHERE id = ?1",
+        Row::Message => "SELECT state FROM message WHERE seq = $1",
+        Row::Turn => "SELECT state FROM turn WHERE id = $1",
+        Row::Outgoing => "SELECT state FROM outgoing WHERE id = $1",
     };
-    match connection
-        .query_row(state, [id], |row| row.get(0))
-        .optional()
-    {
+    let found = || {
+        prepared(connection, state)?
+            .query_row([id], |row| row.get(0))
+            .optional()
+    };
+    match found() {
         Ok(found) => StoreError::Conflict {
             row,
             id,
@@ -94,18 +116,5 @@ pub(crate) fn conflict(
             found,
         },
         Err(error) => error.into(),
-    }
-}
-
-/// Runs an update of one row that names its old states; a conflict when it matched none.
-pub(crate) fn change(
-    connection: &Connection,
-    (row, id, verb): (Row, i64, &'static str),
-    update: &str,
-    params: impl Params,
-) -> Result<(), StoreError> {
-    match connection.prepare_cached(update)?.execute(params)? {
-        0 => Err(conflict(connection, row, id, verb)),
-        _ => Ok(()),
     }
 }

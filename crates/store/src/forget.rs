@@ -1,16 +1,68 @@
-//! Keeps the journal from growing without end.
+//! Keeps the journal from growing without end: what is long over goes, by age and by size.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use model::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::statement::{execute, prepared};
 
-/// How many of the oldest rows of a kind one call looks at, so that no call keeps the verbs waiting.
+/// How many rows of a kind one step looks at, so that no call keeps the verbs waiting.
 const AT_A_TIME: i64 = 500;
+
+/// So many steps a call takes in search of words to drop.
+const STEPS: u32 = 8;
+
+/// What has been over for this long goes when the journal is too large, keys and all. It lies behind everything that
+/// Kapso may still list or push (seven days; case P5).
+const LONG_OVER: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// What goes, kind by kind.
+const OLDEST: [&str; 3] = [
+    "DELETE FROM message WHERE seq IN (
+        SELECT seq FROM (SELECT seq, state, received_at, done_at FROM message ORDER BY seq LIMIT $1) AS oldest
+        WHERE COALESCE(done_at, received_at) < $2 AND received_at < $2 AND state NOT IN ('received', 'in_turn'))",
+    "DELETE FROM outgoing WHERE id IN (
+        SELECT id FROM (SELECT id, state, updated_at FROM outgoing ORDER BY id LIMIT $1) AS oldest
+        WHERE updated_at < $2 AND state IN ('sent', 'failed', 'dropped'))",
+    "DELETE FROM turn WHERE id IN (
+        SELECT id FROM (SELECT id, settled_at FROM turn ORDER BY id LIMIT $1) AS oldest
+        WHERE settled_at < $2
+        AND NOT EXISTS (SELECT 1 FROM message WHERE message.turn_id = oldest.id)
+        AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.turn_id = oldest.id))",
+];
+
+/// Rows whose words can be dropped.
+struct Wordy {
+    kind: &'static str,
+    /// The last row of the next step, counted from a row on.
+    step: &'static str,
+    /// Drops the words of what is over, from a row on and up to another.
+    blank: &'static str,
+}
+
+const WORDY: [Wordy; 3] = [
+    Wordy {
+        kind: "message",
+        step: "SELECT MAX(seq) FROM (SELECT seq FROM message WHERE seq > $1 ORDER BY seq LIMIT $2) AS next",
+        blank: "UPDATE message SET body = NULL WHERE seq > $1 AND seq <= $2
+                AND body IS NOT NULL AND state NOT IN ('received', 'in_turn')",
+    },
+    Wordy {
+        kind: "turn",
+        step: "SELECT MAX(id) FROM (SELECT id FROM turn WHERE id > $1 ORDER BY id LIMIT $2) AS next",
+        blank: "UPDATE turn SET body = '' WHERE id > $1 AND id <= $2
+                AND octet_length(body) > 0 AND state NOT IN ('queued', 'asked')",
+    },
+    Wordy {
+        kind: "outgoing",
+        step: "SELECT MAX(id) FROM (SELECT id FROM outgoing WHERE id > $1 ORDER BY id LIMIT $2) AS next",
+        blank: "UPDATE outgoing SET body = '' WHERE id > $1 AND id <= $2
+                AND octet_length(body) > 0 AND state IN ('sent', 'failed', 'dropped')",
+    },
+];
 
 impl Store {
     /// Forgets what was over before `before`, and returns how many rows went. What waits is never forgotten,
@@ -19,85 +71,101 @@ impl Store {
     /// An item that is forgotten is new when it comes again: `before` has to lie behind everything that Kapso may
     /// still list or push (seven days; case P5).
     ///
-    /// Durable afterwards: that the rows are gone. Repeated: the next oldest.
+    /// Durable afterwards: that the rows are gone, and what WhatsApp told before then of messages that no row became.
+    /// Repeated: the next oldest.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write(move |tx| {
-            let mut gone = 0;
-            for statement in [
-                "DELETE FROM message WHERE seq IN (
-                    SELECT seq FROM (SELECT seq, state, received_at FROM message ORDER BY seq LIMIT ?2) AS oldest
-                    WHERE received_at < ?1 AND state NOT IN ('received', 'in_turn'))",
-                "DELETE FROM outgoing WHERE id IN (
-                    SELECT id FROM (SELECT id, state, updated_at FROM outgoing ORDER BY id LIMIT ?2) AS oldest
-                    WHERE updated_at < ?1 AND state IN ('sent', 'failed', 'dropped'))",
-                "DELETE FROM turn WHERE id IN (
-                    SELECT id FROM (SELECT id, settled_at FROM turn ORDER BY id LIMIT ?2) AS oldest
-                    WHERE settled_at < ?1
-                    AND NOT EXISTS (SELECT 1 FROM message WHERE message.turn_id = oldest.id)
-                    AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.turn_id = oldest.id))",
-                "DELETE FROM receipt WHERE (number, wamid) IN (
-                    SELECT number, wamid FROM receipt WHERE noted_at < ?1 LIMIT ?2)",
-            ] {
-                let mut delete = tx.prepare_cached(statement)?;
-                gone += delete.execute(params![before.as_millis(), AT_A_TIME])?;
-            }
-            Ok(u64::try_from(gone).unwrap_or(u64::MAX))
-        })
-        .await
+        self.write(move |connection| forget(connection, before))
+            .await
     }
 
-    /// Drops the words of what is over, the oldest first, while the journal takes more than `max_bytes`; returns how
-    /// many rows lost theirs. Keys, states and times stay, so nothing becomes new by it; what waits, and what was set
-    /// aside, keeps its words. Call it again until it returns 0.
+    /// Makes the journal smaller while its rows take more than `max_bytes`: the words of what is over go first, the
+    /// oldest before the others, and then the rows that were over more than eight days ago. Returns how many rows were
+    /// touched. Call it again until it returns 0.
+    ///
+    /// What waits is never touched, nor is the key of a message of the last seven days: it would be taken for new
+    /// when it comes again (case P5). So the journal may stay larger than `max_bytes`. The file keeps its size; its
+    /// free pages are used again.
+    ///
+    /// Durable afterwards: that the words and rows are gone. Repeated: the next oldest.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn slim(&self, max_bytes: u64) -> Result<u64, StoreError> {
-        let slimmed = Arc::clone(&self.slimmed);
-        self.write(move |tx| {
-            if used_bytes(tx)? <= max_bytes {
+        let now = self.now();
+        self.write(move |connection| {
+            if used(connection)? <= max_bytes {
                 return Ok(0);
             }
-            let mut touched = 0;
-            for ((oldest, blank), upto) in SLIMMING.into_iter().zip(slimmed.iter()) {
-                let from = upto.load(Ordering::Relaxed);
-                let last: Option<i64> = tx
-                    .prepare_cached(oldest)?
-                    .query_row(params![from, AT_A_TIME], |row| row.get(0))?;
-                if let Some(last) = last {
-                    touched += tx.prepare_cached(blank)?.execute(params![from, last])?;
-                    upto.store(last, Ordering::Relaxed);
-                }
+            let mut blanked = 0;
+            for wordy in &WORDY {
+                blanked += wordy.blank_next(connection)?;
             }
-            Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+            if blanked > 0 {
+                return Ok(blanked);
+            }
+            forget(connection, now.earlier(LONG_OVER))
         })
         .await
     }
 }
 
-/// For each table: the last of the next rows, and the statement that takes the words of those that are over.
-const SLIMMING: [(&str, &str); 3] = [
-    (
-        "SELECT MAX(seq) FROM (SELECT seq FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2) AS next",
-        "UPDATE message SET body = NULL WHERE seq > ?1 AND seq <= ?2 AND body IS NOT NULL
-         AND state IN ('answered', 'refused', 'ignored', 'dropped')",
-    ),
-    (
-        "SELECT MAX(id) FROM (SELECT id FROM turn WHERE id > ?1 ORDER BY id LIMIT ?2) AS next",
-        "UPDATE turn SET body = '' WHERE id > ?1 AND id <= ?2 AND body <> '' AND state IN ('answered', 'silent', 'failed')",
-    ),
-    (
-        "SELECT MAX(id) FROM (SELECT id FROM outgoing WHERE id > ?1 ORDER BY id LIMIT ?2) AS next",
-        "UPDATE outgoing SET body = '' WHERE id > ?1 AND id <= ?2 AND body <> '' AND state IN ('sent', 'dropped')",
-    ),
-];
+fn forget(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for statement in OLDEST {
+        gone += execute(
+            connection,
+            statement,
+            params![AT_A_TIME, before.as_millis()],
+        )?;
+    }
+    let receipts = "DELETE FROM receipt WHERE noted_at < $1";
+    execute(connection, receipts, [before.as_millis()])?;
+    Ok(gone as u64)
+}
 
-/// Bytes of the pages that are in use.
-fn used_bytes(connection: &Connection) -> Result<u64, StoreError> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let pages = number("page_count")? - number("freelist_count")?;
-    Ok(u64::try_from(pages * number("page_size")?).unwrap_or_default())
+/// Bytes of the pages that hold something.
+fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.query_row(name, (), |row| row.get::<_, u64>(0));
+    let pages = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
+    Ok(pages * pragma("PRAGMA page_size")?)
+}
+
+impl Wordy {
+    /// Drops the words of the next rows that have some; how many rows that were. Behind the last row it begins again at
+    /// the first: some that waited then may be over now.
+    fn blank_next(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let mut from = self.begun(connection)?;
+        let mut blanked = 0;
+        for _ in 0..STEPS {
+            let to: Option<i64> = prepared(connection, self.step)?
+                .query_row(params![from, AT_A_TIME], |row| row.get(0))?;
+            let Some(to) = to else {
+                from = 0;
+                break;
+            };
+            blanked = execute(connection, self.blank, params![from, to])?;
+            from = to;
+            if blanked > 0 {
+                break;
+            }
+        }
+        execute(
+            connection,
+            "INSERT INTO slimmed (kind, row_to) VALUES ($1, $2)
+             ON CONFLICT (kind) DO UPDATE SET row_to = excluded.row_to",
+            params![self.kind, from],
+        )?;
+        Ok(blanked as u64)
+    }
+
+    /// The row behind which the next step begins.
+    fn begun(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        let begun = prepared(connection, "SELECT row_to FROM slimmed WHERE kind = $1")?
+            .query_row([self.kind], |row| row.get(0))
+            .optional()?;
+        Ok(begun.unwrap_or_default())
+    }
 }

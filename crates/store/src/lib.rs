@@ -5,62 +5,59 @@
 //! start from and is refused as a [`StoreError::Conflict`] otherwise, so a step that is repeated after a crash
 //! cannot do its work twice. A verb whose future is dropped has done all of its work or none.
 //!
-//! The verbs run on one thread, and those that come together share a commit (`journal`). The statements are those of
-//! SQLite and PostgreSQL alike, but for the sign before a parameter's number; what only SQLite has is in `open` and
-//! `journal`.
+//! Verbs run one after the other on the journal's thread, and those that wait together share a commit. Reports read
+//! beside them.
+//!
+//! The statements are those of SQLite and PostgreSQL alike; what only SQLite has is in `open` and `journal`.
 
-mod announced;
-#[cfg(feature = "crash-points")]
-mod crash;
+mod counters;
 mod dead;
 mod error;
 mod forget;
+mod intake;
 mod journal;
-mod life;
 mod lock;
 mod messages;
 mod open;
 mod outgoing;
+mod quarantine;
+mod receipts;
+mod recent;
 mod row;
+mod sending;
 mod state;
+mod statement;
 mod status;
-mod stumbles;
-mod tally;
+mod trace;
 mod turns;
+mod words;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use model::{Clock, Timestamp};
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::Connection;
 
-use crate::journal::Job;
-use crate::lock::Lock;
+use crate::journal::{Access, Journal};
 
-pub use dead::{Dead, DeadId, NotADeadId};
+pub use counters::Counter;
+pub use dead::{Dead, DeadId, InvalidDeadId};
 pub use error::{Row, StoreError};
-pub use life::{Life, LivedMessage, LivedReply, LivedTurn, Recent, Subject};
-pub use messages::{Accepted, Listing};
+pub use intake::{Accepted, Listing};
 pub use open::OpenError;
 pub use outgoing::Head;
+pub use quarantine::Stumbled;
+pub use recent::Recent;
 pub use row::{StoredMessage, StoredOutgoing, StoredTurn};
 pub use state::{MessageState, OutgoingId, OutgoingState, Settled, TurnId, TurnState};
 pub use status::{Depths, Event, EventKind};
-pub use stumbles::Stumbled;
-pub use tally::Counter;
+pub use trace::{Life, Subject, TracedMessage, TracedReply, TracedTurn};
 
-/// The open journal. Clones share it.
+/// The open journal. Clones share it; when the last one is gone, it is closed.
 #[derive(Debug, Clone)]
 pub struct Store {
-    jobs: mpsc::Sender<Job>,
-    path: PathBuf,
+    journal: Arc<Journal>,
     clock: Clock,
-    lock: Arc<Lock>,
     is_new: bool,
-    /// Up to which row of each table the words of what is over were dropped.
-    slimmed: Arc<[AtomicI64; 3]>,
 }
 
 impl Store {
@@ -73,60 +70,35 @@ impl Store {
     ///
     /// Leaving it out loses nothing: the next start reads the write-ahead log instead.
     pub async fn close(&self) {
-        let (closing, closed) = oneshot::channel();
-        if self.jobs.send(Job::Close(closing)).await.is_ok() {
-            // The sender is dropped without a word when the journal is closed.
-            let _ = closed.await;
-        }
-        self.lock.release();
+        self.journal.close().await;
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Looks at the journal, after all verbs that were called before.
+    /// A verb that changes nothing.
     async fn read<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (work, outcome) = journal::work(verb);
-        self.done(Job::Read(work), outcome).await
+        self.journal.carry_out(Access::Read, verb).await
     }
 
-    /// Changes the journal; what `verb` did is on disk when this returns, or undone.
+    /// A verb that changes rows, and is refused before its first change or not at all.
     async fn write<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (work, outcome) = journal::work(verb);
-        self.done(Job::Write(work), outcome).await
+        self.journal.carry_out(Access::Write, verb).await
     }
 
-    async fn done<T>(
+    /// A verb that changes rows and may be refused halfway: what it did until then is undone.
+    async fn guarded<T: Send + 'static>(
         &self,
-        job: Job,
-        outcome: oneshot::Receiver<Result<T, StoreError>>,
+        verb: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.jobs.send(job).await.is_err() {
-            return Err(StoreError::Closed);
-        }
-        outcome.await.unwrap_or(Err(StoreError::Closed))
-    }
-
-    /// Looks at the journal on a connection of its own, which may take its time: no verb waits for it.
-    async fn report<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let path = self.path.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(open::PATIENCE)?;
-            look(&connection)
-        });
-        looked.await.unwrap_or(Err(StoreError::Closed))
+        self.journal.carry_out(Access::Guarded, verb).await
     }
 }
 
@@ -135,18 +107,13 @@ mod tests {
     use super::*;
 
     /// SQLite's plan for a statement, without parameters: each step in words.
-    async fn plan(store: &Store, statement: &str) -> Vec<String> {
-        let statement = format!("EXPLAIN QUERY PLAN {statement}");
-        let plan = store.read(move |connection| {
-            let mut statement = connection.prepare(&statement)?;
-            let mut rows = statement.raw_query();
-            let mut steps = Vec::new();
-            while let Some(row) = rows.next()? {
-                steps.push(row.get("detail")?);
-            }
-            Ok(steps)
-        });
-        plan.await.unwrap()
+    async fn plan(store: &Store, statement: &'static str) -> Vec<String> {
+        let explain = move |connection: &Connection| {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}"))?;
+            let steps = explain.raw_query().mapped(|row| row.get("detail"));
+            Ok(steps.collect::<Result<_, _>>()?)
+        };
+        store.read(explain).await.unwrap()
     }
 
     #[tokio::test]
@@ -156,10 +123,8 @@ mod tests {
         for (statement, index) in [
             (outgoing::NEXT, "outgoing_waiting"),
             (outgoing::CLAIM, "outgoing_waiting"),
-            (outgoing::UNDECIDED, "outgoing_waiting"),
             (messages::RECEIVED, "message_received"),
             (turns::OPEN, "turn_open"),
-            (announced::ANNOUNCED, "receipt_chat"),
         ] {
             let plan = plan(&store, statement).await;
             assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");

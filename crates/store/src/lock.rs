@@ -14,7 +14,8 @@ use rustix::io::Errno;
 /// A held lock; dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: File,
+    /// Open as long as the lock is held.
+    _file: File,
 }
 
 /// Why the lock could not be had.
@@ -46,19 +47,12 @@ impl Lock {
             }
             file.set_len(0)?;
             file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)?;
-            Ok(Ok(Self { file }))
+            Ok(Ok(Self { _file: file }))
         };
         match lock() {
             Ok(Ok(lock)) => Ok(lock),
             Ok(Err(pid)) => Err(Refused::Held { pid, path }),
             Err(error) => Err(Refused::Io(path, error)),
-        }
-    }
-
-    /// Gives the lock back before the last clone of the store is gone.
-    pub(crate) fn release(&self) {
-        if let Err(errno) = flock(&self.file, FlockOperation::Unlock) {
-            tracing::debug!(%errno, "could not give the lock back; it ends with the process");
         }
     }
 }

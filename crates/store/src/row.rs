@@ -1,12 +1,12 @@
 //! Rows as the stages see them, read back and checked.
 
 use model::{ChatKey, Identity, Inbound, MessageId, NumberId, Outgoing, Timestamp, Turn};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, Params};
+use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Row, StoreError};
 use crate::state::{OutgoingId, OutgoingState, TurnId, TurnState};
+use crate::statement::prepared;
 
 /// A message that waits for a turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub struct StoredMessage {
     pub inbound: Inbound,
     /// When it was written here, by the bridge's clock.
     pub received_at: Timestamp,
-    /// When the operator put it back to work, if they did: its age counts from then.
+    /// When the operator gave it another life: its age counts from then.
     pub released_at: Option<Timestamp>,
 }
 
@@ -151,11 +151,7 @@ impl Cells<'_> {
         }
     }
 
-    pub(crate) fn get<T: FromSql>(&self, column: usize) -> Result<T, StoreError> {
-        Ok(self.row.get(column)?)
-    }
-
-    pub(crate) fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
+    fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
         let text: String = self.row.get(column)?;
         // The position alone: serde's own words would repeat the customer's.
         serde_json::from_str(&text).map_err(|error| {
@@ -167,18 +163,6 @@ impl Cells<'_> {
         })
     }
 
-    /// A body whose words may have been dropped.
-    pub(crate) fn maybe_json<T: DeserializeOwned>(
-        &self,
-        column: usize,
-    ) -> Result<Option<T>, StoreError> {
-        let text: Option<String> = self.row.get(column)?;
-        match text.as_deref() {
-            None | Some("") => Ok(None),
-            Some(_) => self.json(column).map(Some),
-        }
-    }
-
     pub(crate) fn state<S>(
         &self,
         column: usize,
@@ -186,17 +170,6 @@ impl Cells<'_> {
     ) -> Result<S, StoreError> {
         let text: String = self.row.get(column)?;
         parse(&text).ok_or_else(|| self.corrupt(format!("there is no state {text:?}")))
-    }
-
-    pub(crate) fn chat(&self, column: usize) -> Result<ChatKey, StoreError> {
-        let name: String = self.row.get(column)?;
-        chat(self.kind, &name)
-    }
-
-    pub(crate) fn wamid(&self, column: usize) -> Result<Option<MessageId>, StoreError> {
-        let id: Option<String> = self.row.get(column)?;
-        id.map(|id| MessageId::new(&id).map_err(|error| self.corrupt(format!("its wamid {error}"))))
-            .transpose()
     }
 
     pub(crate) fn count(&self, column: usize) -> Result<u32, StoreError> {
@@ -208,53 +181,34 @@ impl Cells<'_> {
         Ok(Timestamp::from_millis(self.row.get(column)?))
     }
 
+    /// WhatsApp's name of it.
+    pub(crate) fn wamid(&self, column: usize) -> Result<MessageId, StoreError> {
+        let text: String = self.row.get(column)?;
+        MessageId::new(&text).map_err(|error| self.corrupt(format!("its id {error}")))
+    }
+
+    /// WhatsApp's name of it, if it has one.
+    pub(crate) fn maybe_wamid(&self, column: usize) -> Result<Option<MessageId>, StoreError> {
+        let text: Option<String> = self.row.get(column)?;
+        text.map(|_| self.wamid(column)).transpose()
+    }
+
     pub(crate) fn maybe_time(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
         let millis: Option<i64> = self.row.get(column)?;
         Ok(millis.map(Timestamp::from_millis))
     }
 }
 
-/// All rows of a statement, each read by `read`.
-pub(crate) fn all<T>(
+/// The chats whose names `statement` finds.
+pub(crate) fn chats(
     connection: &Connection,
+    row: Row,
     statement: &str,
-    params: impl Params,
-    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
-}
-
-/// The first row of a statement, if there is one.
-pub(crate) fn first<T>(
-    connection: &Connection,
-    statement: &str,
-    params: impl Params,
-    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let mut rows = statement.query(params)?;
-    rows.next()?.map(read).transpose()
-}
-
-/// The message id in the first column.
-pub(crate) fn wamid(row: &rusqlite::Row<'_>) -> Result<MessageId, StoreError> {
-    wamid_at(row, 0)
-}
-
-/// The message id in a column.
-pub(crate) fn wamid_at(row: &rusqlite::Row<'_>, column: usize) -> Result<MessageId, StoreError> {
-    let id: String = row.get(column)?;
-    MessageId::new(&id).map_err(|error| StoreError::Corrupt {
-        row: Row::Message,
-        id: 0,
-        detail: format!("its wamid {error}"),
-    })
+) -> Result<Vec<ChatKey>, StoreError> {
+    let mut names = prepared(connection, statement)?;
+    names
+        .query_and_then((), |found| chat(row, &found.get::<_, String>(0)?))?
+        .collect()
 }
 
 /// The chat of a name that [`ChatKey`]'s `Display` wrote.

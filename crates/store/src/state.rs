@@ -89,7 +89,7 @@ states! {
         Unknown = "unknown",
         /// WhatsApp took it and named it.
         Sent = "sent",
-        /// It will not be sent, or WhatsApp could not deliver it.
+        /// It will never be sent, or never arrive.
         Failed = "failed",
         /// Given up by the operator.
         Dropped = "dropped",

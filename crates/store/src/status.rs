@@ -8,13 +8,12 @@ use rusqlite::Connection;
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::row::all;
 use crate::state::{MessageState, OutgoingState, TurnState};
 
 /// How many different reasons [`Store::events`] reports, the most frequent first; the rest is left out.
 const MOST_EVENTS: i64 = 50;
 
-/// How much is in the journal, and how long the oldest of it has waited.
+/// How much is in the journal, how long the oldest of it has waited, and what it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Depths {
     /// Rows by state; a state without rows is missing.
@@ -29,7 +28,7 @@ pub struct Depths {
     pub oldest_turn: Option<Duration>,
     /// Age of the oldest outgoing message that is neither sent nor failed.
     pub oldest_outgoing: Option<Duration>,
-    /// Bytes of the file.
+    /// Bytes that the journal and its log take on the disk.
     pub bytes: u64,
 }
 
@@ -40,12 +39,10 @@ pub enum EventKind {
     Ignored,
     /// Messages that the guard turned away.
     Refused,
-    /// Messages whose turn failed, or that could not become one.
-    MessageFailed,
     /// Messages that were too old to be answered.
     Expired,
-    /// Messages that the operator gave up.
-    Dropped,
+    /// Messages whose turn failed, or that could not become one.
+    MessageFailed,
     /// Turns without an answer.
     TurnFailed,
     /// Outgoing messages that were given up.
@@ -58,9 +55,8 @@ impl EventKind {
         match self {
             Self::Ignored => "ignored",
             Self::Refused => "refused",
-            Self::MessageFailed => "message_failed",
             Self::Expired => "expired",
-            Self::Dropped => "dropped",
+            Self::MessageFailed => "message_failed",
             Self::TurnFailed => "turn_failed",
             Self::SendFailed => "send_failed",
         }
@@ -70,9 +66,8 @@ impl EventKind {
         [
             Self::Ignored,
             Self::Refused,
-            Self::MessageFailed,
             Self::Expired,
-            Self::Dropped,
+            Self::MessageFailed,
             Self::TurnFailed,
             Self::SendFailed,
         ]
@@ -93,44 +88,21 @@ pub struct Event {
 }
 
 impl Store {
-    /// Rows by state and the ages of what waits. Read from indexes alone.
+    /// Rows by state and the ages of what waits. Read from indexes alone, beside the verbs.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn depths(&self) -> Result<Depths, StoreError> {
         let now = self.now();
-        self.report(move |connection| {
-            let age = |oldest: &str| -> Result<Option<Duration>, StoreError> {
-                let oldest: Option<i64> = connection.query_row(oldest, [], |row| row.get(0))?;
-                Ok(oldest.map(|millis| now.since(Timestamp::from_millis(millis))))
-            };
-            let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-            let bytes = pragma("page_count")? * pragma("page_size")?;
-            Ok(Depths {
-                messages: counts(
-                    connection,
-                    "SELECT state, COUNT(*) FROM message GROUP BY state",
-                    MessageState::parse,
-                )?,
-                turns: counts(
-                    connection,
-                    "SELECT state, COUNT(*) FROM turn GROUP BY state",
-                    TurnState::parse,
-                )?,
-                outgoing: counts(
-                    connection,
-                    "SELECT state, COUNT(*) FROM outgoing GROUP BY state",
-                    OutgoingState::parse,
-                )?,
-                oldest_received: age("SELECT MIN(received_at) FROM message WHERE state = 'received'")?,
-                oldest_turn: age("SELECT MIN(created_at) FROM turn WHERE state IN ('queued', 'asked')")?,
-                oldest_outgoing: age(
-                    "SELECT MIN(created_at) FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')",
-                )?,
-                bytes: u64::try_from(bytes).unwrap_or_default(),
+        let files = self.journal.files();
+        self.journal
+            .report(move |connection| {
+                let bytes = files
+                    .iter()
+                    .map(|file| file.metadata().map_or(0, |about| about.len()));
+                depths(connection, now, bytes.sum())
             })
-        })
-        .await
+            .await
     }
 
     /// What was ignored, refused or failed, by reason, the most frequent first.
@@ -138,29 +110,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn events(&self) -> Result<Vec<Event>, StoreError> {
-        self.report(|connection| {
-            let set_aside =
-                "SELECT CASE state WHEN 'failed' THEN 'message_failed' ELSE state END, reason, COUNT(*) AS rows
-                 FROM message WHERE state IN ('ignored', 'refused', 'failed', 'expired', 'dropped')
-                 GROUP BY state, reason
-                 UNION ALL
-                 SELECT 'turn_failed', reason, COUNT(*) FROM turn WHERE state = 'failed' GROUP BY reason
-                 UNION ALL
-                 SELECT 'send_failed', reason, COUNT(*) FROM outgoing WHERE state = 'failed' GROUP BY reason
-                 ORDER BY 3 DESC, 1, 2 LIMIT ?1";
-            let found = all(connection, set_aside, [MOST_EVENTS], |row| {
-                let (kind, reason, count): (String, Option<String>, i64) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok(EventKind::parse(&kind).map(|kind| Event {
-                    kind,
-                    reason: reason.unwrap_or_default(),
-                    count: u64::try_from(count).unwrap_or_default(),
-                }))
-            })?;
-            Ok(found.into_iter().flatten().collect())
-        })
-        .await
+        self.journal.report(events).await
     }
+}
+
+fn depths(connection: &Connection, now: Timestamp, bytes: u64) -> Result<Depths, StoreError> {
+    let age = |oldest| -> rusqlite::Result<Option<Duration>> {
+        let oldest: Option<i64> = connection.query_row(oldest, (), |row| row.get(0))?;
+        Ok(oldest.map(|millis| now.since(Timestamp::from_millis(millis))))
+    };
+    let messages = "SELECT state, COUNT(*) FROM message GROUP BY state";
+    let turns = "SELECT state, COUNT(*) FROM turn GROUP BY state";
+    let outgoing = "SELECT state, COUNT(*) FROM outgoing GROUP BY state";
+    Ok(Depths {
+        messages: counts(connection, messages, MessageState::parse)?,
+        turns: counts(connection, turns, TurnState::parse)?,
+        outgoing: counts(connection, outgoing, OutgoingState::parse)?,
+        oldest_received: age("SELECT MIN(received_at) FROM message WHERE state = 'received'")?,
+        oldest_turn: age("SELECT MIN(created_at) FROM turn WHERE state IN ('queued', 'asked')")?,
+        oldest_outgoing: age(
+            "SELECT MIN(created_at) FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')",
+        )?,
+        bytes,
+    })
 }
 
 fn counts<S: Ord>(
@@ -168,10 +140,37 @@ fn counts<S: Ord>(
     query: &str,
     parse: fn(&str) -> Option<S>,
 ) -> Result<BTreeMap<S, u64>, StoreError> {
-    let rows = all(connection, query, [], |row| {
-        let (state, count): (String, i64) = (row.get(0)?, row.get(1)?);
-        Ok((state, count))
-    })?;
-    let count = |(state, count): (String, i64)| Some((parse(&state)?, u64::try_from(count).ok()?));
-    Ok(rows.into_iter().filter_map(count).collect())
+    let mut counts = BTreeMap::new();
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        if let Some(state) = parse(&row.get::<_, String>(0)?) {
+            counts.insert(state, row.get(1)?);
+        }
+    }
+    Ok(counts)
+}
+
+fn events(connection: &Connection) -> Result<Vec<Event>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT CASE state WHEN 'failed' THEN 'message_failed' ELSE state END, reason, COUNT(*) AS rows
+         FROM message WHERE state IN ('ignored', 'refused', 'expired', 'failed') GROUP BY state, reason
+         UNION ALL
+         SELECT 'turn_failed', reason, COUNT(*) FROM turn WHERE state = 'failed' GROUP BY reason
+         UNION ALL
+         SELECT 'send_failed', reason, COUNT(*) FROM outgoing WHERE state = 'failed' GROUP BY reason
+         ORDER BY 3 DESC, 1, 2 LIMIT $1",
+    )?;
+    let mut events = Vec::new();
+    let mut rows = statement.query([MOST_EVENTS])?;
+    while let Some(row) = rows.next()? {
+        if let Some(kind) = EventKind::parse(&row.get::<_, String>(0)?) {
+            events.push(Event {
+                kind,
+                reason: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                count: row.get(2)?,
+            });
+        }
+    }
+    Ok(events)
 }

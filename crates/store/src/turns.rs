@@ -1,18 +1,20 @@
 //! Questions to the agent: one unfinished per chat, written before it is asked, settled once.
 
 use model::{ChatKey, Outgoing, Timestamp, Turn};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::Store;
-use crate::error::{Row, StoreError, change, conflict};
-use crate::outgoing::{Draft, insert_parts, open_window};
-use crate::row::{StoredTurn, first};
+use crate::error::{Row, StoreError, conflict};
+use crate::outgoing::Part;
+use crate::row::StoredTurn;
+use crate::sending::open_window;
 use crate::state::{Settled, TurnId, TurnState};
+use crate::statement::{change, execute, prepared};
 
 /// The unfinished turn of a chat.
 pub(crate) const OPEN: &str =
     "SELECT id, body, state, boot, asked_at, accepted_at, transcript_mark, attempts, said, created_at
-     FROM turn WHERE chat = ?1 AND state IN ('queued', 'asked')";
+     FROM turn WHERE chat = $1 AND state IN ('queued', 'asked')";
 
 impl Store {
     /// Makes a turn of messages that wait for one.
@@ -24,7 +26,9 @@ impl Store {
     /// [`StoreError::TurnOpen`] when the chat has an unfinished turn, [`StoreError::Conflict`] when a message is not
     /// in `received` or belongs to another chat.
     pub async fn begin_turn(&self, turn: &Turn, messages: &[i64]) -> Result<TurnId, StoreError> {
-        self.write_turn(turn, messages, None).await
+        let fresh = Fresh::new(turn, messages, None, self.now())?;
+        self.guarded(move |connection| fresh.insert(connection))
+            .await
     }
 
     /// [`Store::begin_turn`] and [`Store::asking`] in one transaction, at the cost of one.
@@ -38,39 +42,13 @@ impl Store {
         boot: &str,
         transcript_mark: Option<&str>,
     ) -> Result<TurnId, StoreError> {
-        let ask = (boot.to_owned(), transcript_mark.map(str::to_owned));
-        self.write_turn(turn, messages, Some(ask)).await
-    }
-
-    /// Writes the turn, asked already where `ask` says whom and from which mark.
-    async fn write_turn(
-        &self,
-        turn: &Turn,
-        messages: &[i64],
-        ask: Option<(String, Option<String>)>,
-    ) -> Result<TurnId, StoreError> {
-        let (chat, name) = (turn.chat.clone(), turn.chat.to_string());
-        let (body, messages) = (serde_json::to_string(turn)?, messages.to_vec());
-        let now = self.now().as_millis();
-        self.write(move |tx| {
-            let Some(id) = insert(tx, &name, &body, ask, now)? else {
-                return Err(StoreError::TurnOpen {
-                    chat: Box::new(chat),
-                });
-            };
-            for message in messages {
-                change(
-                    tx,
-                    (Row::Message, message, "taken into a turn"),
-                    "UPDATE message SET state = 'in_turn', turn_id = ?2
-                     WHERE seq = ?1 AND state = 'received' AND chat = ?3",
-                    params![message, id, name],
-                )?;
-            }
-            open_window(tx, &name)?;
-            Ok(TurnId(id))
-        })
-        .await
+        let ask = Ask {
+            boot: boot.to_owned(),
+            transcript_mark: transcript_mark.map(str::to_owned),
+        };
+        let fresh = Fresh::new(turn, messages, Some(ask), self.now())?;
+        self.guarded(move |connection| fresh.insert(connection))
+            .await
     }
 
     /// The unfinished turn of `chat`, if any.
@@ -79,8 +57,13 @@ impl Store {
     /// [`StoreError`].
     pub async fn open_turn(&self, chat: &ChatKey) -> Result<Option<StoredTurn>, StoreError> {
         let chat = chat.to_string();
-        self.read(move |connection| first(connection, OPEN, [chat], StoredTurn::read))
-            .await
+        self.read(move |connection| {
+            let mut open = prepared(connection, OPEN)?;
+            open.query_and_then([chat], StoredTurn::read)?
+                .next()
+                .transpose()
+        })
+        .await
     }
 
     /// Notes that the turn is about to be asked. To be called before the request goes out: a turn that is `queued`
@@ -98,15 +81,16 @@ impl Store {
         boot: &str,
         transcript_mark: Option<&str>,
     ) -> Result<(), StoreError> {
-        let (now, boot) = (self.now().as_millis(), boot.to_owned());
-        let mark = transcript_mark.map(str::to_owned);
-        self.write(move |tx| {
+        let now = self.now();
+        let boot = boot.to_owned();
+        let transcript_mark = transcript_mark.map(str::to_owned);
+        self.write(move |connection| {
             change(
-                tx,
+                connection,
                 (Row::Turn, turn.0, "asked"),
-                "UPDATE turn SET state = 'asked', boot = ?2, transcript_mark = COALESCE(?3, transcript_mark),
-                 asked_at = ?4, attempts = attempts + 1 WHERE id = ?1 AND state IN ('queued', 'asked')",
-                params![turn.0, boot, mark, now],
+                "UPDATE turn SET state = 'asked', boot = $1, transcript_mark = COALESCE($2, transcript_mark),
+                 asked_at = $3, attempts = attempts + 1 WHERE id = $4 AND state IN ('queued', 'asked')",
+                params![boot, transcript_mark, now.as_millis(), turn.0],
             )
         })
         .await
@@ -120,12 +104,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the turn is not in `asked`.
     pub async fn accepted(&self, turn: TurnId, accepted_at: Timestamp) -> Result<(), StoreError> {
-        self.write(move |tx| {
+        self.write(move |connection| {
             change(
-                tx,
+                connection,
                 (Row::Turn, turn.0, "accepted"),
-                "UPDATE turn SET accepted_at = COALESCE(accepted_at, ?2) WHERE id = ?1 AND state = 'asked'",
-                params![turn.0, accepted_at.as_millis()],
+                "UPDATE turn SET accepted_at = COALESCE(accepted_at, $1) WHERE id = $2 AND state = 'asked'",
+                params![accepted_at.as_millis(), turn.0],
             )
         })
         .await
@@ -145,27 +129,10 @@ impl Store {
         from_part: u32,
         parts: &[Outgoing],
     ) -> Result<u32, StoreError> {
-        let (parts, now) = (Draft::all(parts)?, self.now());
-        self.write(move |tx| {
-            let open = "SELECT said FROM turn WHERE id = ?1 AND state = 'asked' AND said >= ?2";
-            let said: Option<i64> = tx
-                .prepare_cached(open)?
-                .query_row(params![turn.0, from_part], |row| row.get(0))
-                .optional()?;
-            let Some(said) = said else {
-                return Err(conflict(tx, Row::Turn, turn.0, "continued"));
-            };
-            let known = usize::try_from(said - i64::from(from_part)).unwrap_or_default();
-            let fresh = parts.get(known..).unwrap_or_default();
-            insert_parts(tx, turn, said, fresh, now)?;
-            let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
-            if count > 0 {
-                let grow = "UPDATE turn SET said = said + ?2 WHERE id = ?1";
-                tx.prepare_cached(grow)?.execute(params![turn.0, count])?;
-            }
-            Ok(count)
-        })
-        .await
+        let now = self.now();
+        let parts = Part::all(parts)?;
+        self.write(move |connection| say(connection, turn, from_part, &parts, now))
+            .await
     }
 
     /// Ends a turn, with the rest of its answer: `parts` follow those that [`Store::say`] queued.
@@ -181,75 +148,150 @@ impl Store {
         outcome: Settled,
         parts: &[Outgoing],
     ) -> Result<(), StoreError> {
-        let (parts, now) = (Draft::all(parts)?, self.now());
-        self.write(move |tx| settle(tx, turn, &outcome, &parts, now))
+        let now = self.now();
+        let parts = Part::all(parts)?;
+        self.write(move |connection| settle(connection, turn, &outcome, &parts, now))
             .await
     }
 }
 
-/// Ends a turn and its messages, and queues the rest of its answer.
-pub(crate) fn settle(
-    tx: &Connection,
+fn say(
+    connection: &Connection,
+    turn: TurnId,
+    from_part: u32,
+    parts: &[Part],
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    let open = "SELECT said FROM turn WHERE id = $1 AND state = 'asked' AND said >= $2";
+    let said: Option<i64> = prepared(connection, open)?
+        .query_row(params![turn.0, from_part], |row| row.get(0))
+        .optional()?;
+    let Some(said) = said else {
+        return Err(conflict(connection, Row::Turn, turn.0, "continued"));
+    };
+    let known = usize::try_from(said - i64::from(from_part)).unwrap_or_default();
+    let fresh = parts.get(known..).unwrap_or_default();
+    Part::insert_all(connection, turn, said, fresh, now)?;
+    let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+    if count > 0 {
+        let update = "UPDATE turn SET said = said + $1 WHERE id = $2";
+        execute(connection, update, params![count, turn.0])?;
+    }
+    Ok(count)
+}
+
+fn settle(
+    connection: &Connection,
     turn: TurnId,
     outcome: &Settled,
-    parts: &[Draft],
+    parts: &[Part],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let count = i64::try_from(parts.len()).unwrap_or(i64::MAX);
-    let (state, at) = (outcome.turn_state().as_str(), now.as_millis());
-    let said: Option<i64> = tx
-        .prepare_cached(
-            "UPDATE turn SET state = ?2, reason = ?3, settled_at = ?4, said = said + ?5
-             WHERE id = ?1 AND state IN ('queued', 'asked') RETURNING said",
-        )?
-        .query_row(params![turn.0, state, outcome.reason(), at, count], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    let Some(said) = said else {
-        return Err(conflict(tx, Row::Turn, turn.0, "settled"));
-    };
-    tx.prepare_cached(
-        "UPDATE message SET state = ?2, reason = ?3, done_at = ?4 WHERE turn_id = ?1",
+    let said: Option<i64> = prepared(
+        connection,
+        "UPDATE turn SET state = $1, reason = $2, settled_at = $3, said = said + $4
+         WHERE id = $5 AND state IN ('queued', 'asked') RETURNING said",
     )?
-    .execute(params![
-        turn.0,
-        outcome.message_state().as_str(),
-        outcome.reason(),
-        at
-    ])?;
-    insert_parts(tx, turn, said - count, parts, now)
+    .query_row(
+        params![
+            outcome.turn_state().as_str(),
+            outcome.reason(),
+            now.as_millis(),
+            count,
+            turn.0,
+        ],
+        |row| row.get(0),
+    )
+    .optional()?;
+    let Some(said) = said else {
+        return Err(conflict(connection, Row::Turn, turn.0, "settled"));
+    };
+    execute(
+        connection,
+        "UPDATE message SET state = $1, reason = $2, done_at = $3 WHERE turn_id = $4",
+        params![
+            outcome.message_state().as_str(),
+            outcome.reason(),
+            now.as_millis(),
+            turn.0
+        ],
+    )?;
+    Part::insert_all(connection, turn, said - count, parts, now)?;
+    Ok(())
 }
 
-/// Writes the row of a turn; none where the chat has an unfinished one.
-fn insert(
-    tx: &Connection,
-    chat: &str,
-    body: &str,
-    ask: Option<(String, Option<String>)>,
-    now: i64,
-) -> Result<Option<i64>, StoreError> {
-    let state = ask.as_ref().map_or(TurnState::Queued, |_| TurnState::Asked);
-    let asked = ask.is_some();
-    let (boot, mark) = ask.unzip();
-    let inserted = tx
-        .prepare_cached(
+/// A turn as it is written, made before the verb waits for its place.
+struct Fresh {
+    chat: ChatKey,
+    body: String,
+    messages: Vec<i64>,
+    /// Missing where it is only queued.
+    ask: Option<Ask>,
+    now: Timestamp,
+}
+
+/// Whom a turn is asked, and from where on its transcript counts.
+struct Ask {
+    boot: String,
+    transcript_mark: Option<String>,
+}
+
+impl Fresh {
+    fn new(
+        turn: &Turn,
+        messages: &[i64],
+        ask: Option<Ask>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            chat: turn.chat.clone(),
+            body: serde_json::to_string(turn)?,
+            messages: messages.to_vec(),
+            ask,
+            now,
+        })
+    }
+
+    fn insert(self, connection: &Connection) -> Result<TurnId, StoreError> {
+        let now = self.now.as_millis();
+        let ask = self.ask.as_ref();
+        let state = ask.map_or(TurnState::Queued, |_| TurnState::Asked);
+        let chat = self.chat.to_string();
+        let id: Option<i64> = prepared(
+            connection,
             "INSERT INTO turn (chat, body, state, boot, transcript_mark, asked_at, attempts, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING id",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
         )?
         .query_row(
             params![
                 chat,
-                body,
+                self.body,
                 state.as_str(),
-                boot,
-                mark.flatten(),
-                asked.then_some(now),
-                i64::from(asked),
-                now
+                ask.map(|ask| &ask.boot),
+                ask.and_then(|ask| ask.transcript_mark.as_ref()),
+                ask.map(|_| now),
+                ask.is_some(),
+                now,
             ],
             |row| row.get(0),
         )
         .optional()?;
-    Ok(inserted)
+        let Some(id) = id else {
+            return Err(StoreError::TurnOpen {
+                chat: Box::new(self.chat),
+            });
+        };
+        for message in self.messages {
+            change(
+                connection,
+                (Row::Message, message, "taken into a turn"),
+                "UPDATE message SET state = 'in_turn', turn_id = $1
+                 WHERE seq = $2 AND state = 'received' AND chat = $3",
+                params![id, message, chat],
+            )?;
+        }
+        open_window(connection, &chat)?;
+        Ok(TurnId(id))
+    }
 }

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse, Response};
 use model::{ChatKey, Identity, MessageId, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Dead, DeadId, Life, LivedMessage, LivedReply, LivedTurn, StoreError, Subject};
+use store::{
+    Dead, DeadId, Life, Recent, StoreError, Subject, TracedMessage, TracedReply, TracedTurn,
+};
 
 use super::Control;
 
@@ -53,7 +55,6 @@ impl From<StoreError> for Refused {
             StoreError::Corrupt { .. }
             | StoreError::Encode(_)
             | StoreError::Database(_)
-            | StoreError::NotCommitted(_)
             | StoreError::Closed => Self::Journal(text),
         }
     }
@@ -92,7 +93,7 @@ pub(super) async fn inbox(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Refused> {
     let recent = control.store.recent(wanted.limit(), wanted.after).await?;
-    let messages: Vec<Value> = recent.iter().map(shown_message).collect();
+    let messages: Vec<Value> = recent.iter().map(shown_recent).collect();
     Ok(Json(json!({ "messages": messages })))
 }
 
@@ -148,7 +149,7 @@ impl Control {
                 "{of:?} is neither a phone number with country code, a user id, nor a message id ({error})"
             ))
         })?;
-        Ok(Subject::Message(self.number().clone(), id))
+        Ok(Subject::Id(id))
     }
 }
 
@@ -160,31 +161,42 @@ fn shown_life(life: &Life) -> Value {
     })
 }
 
-fn shown_message(message: &LivedMessage) -> Value {
-    let inbound = message.inbound.as_ref();
-    let source = inbound.map(|inbound| match inbound.source {
+fn shown_message(message: &TracedMessage) -> Value {
+    let source = message.source.map(|source| match source {
         Source::Poll => "poll",
         Source::Webhook => "webhook",
     });
     json!({
-        "seq": message.id,
         "id": message.wamid,
-        "chat": inbound.map(|inbound| inbound.chat().to_string()),
-        "from": inbound.map(|inbound| inbound.from.to_string()),
-        "name": inbound.and_then(|inbound| inbound.name.as_deref()),
+        "chat": message.chat.as_ref().map(ToString::to_string),
+        "from": message.chat.as_ref().map(|chat| chat.peer().to_string()),
+        "name": message.name,
         "source": source,
-        "kind": inbound.map(|inbound| inbound.content.kind()),
-        "text": inbound.and_then(|inbound| inbound.content.words()),
+        "kind": message.kind,
+        "text": message.text,
         "state": message.state.as_str(),
         "reason": message.reason,
-        "detail": message.detail,
         "sent_at": message.sent_at,
         "received_at": message.received_at,
         "done_at": message.done_at,
     })
 }
 
-fn shown_turn(turn: &LivedTurn) -> Value {
+fn shown_recent(recent: &Recent) -> Value {
+    json!({
+        "seq": recent.seq,
+        "id": recent.wamid,
+        "from": recent.chat.peer().to_string(),
+        "name": recent.name,
+        "kind": recent.kind,
+        "text": recent.text,
+        "state": recent.state.as_str(),
+        "reason": recent.reason,
+        "received_at": recent.received_at,
+    })
+}
+
+fn shown_turn(turn: &TracedTurn) -> Value {
     json!({
         "id": turn.id.get(),
         "state": turn.state.as_str(),
@@ -197,7 +209,7 @@ fn shown_turn(turn: &LivedTurn) -> Value {
     })
 }
 
-fn shown_reply(reply: &LivedReply) -> Value {
+fn shown_reply(reply: &TracedReply) -> Value {
     json!({
         "id": DeadId::Outgoing(reply.id).to_string(),
         "part": reply.part,
@@ -206,7 +218,7 @@ fn shown_reply(reply: &LivedReply) -> Value {
         "reason": reply.reason,
         "attempts": reply.attempts,
         "repeats": reply.repeats,
-        "text": reply.outgoing.as_ref().map(|outgoing| outgoing.body.text()),
+        "text": reply.text,
         "wamid": reply.wamid,
         "created_at": reply.created_at,
         "sent_at": reply.sent_at,

@@ -81,8 +81,10 @@ pub(crate) struct Poll {
     schedule: Schedule,
     /// Whether messages are pushed as well, and can be missed by the pushes.
     pushed: bool,
-    /// When this process began; items older than it are not new to a new journal.
+    /// When this process began.
     started: Timestamp,
+    /// Since when messages count; what was sent before the first start of all is not new to a new journal.
+    began: Option<Timestamp>,
     /// What the reads since the last deep one showed: seeing it again costs no transaction.
     seen: HashSet<MessageId>,
     written: Option<Timestamp>,
@@ -123,6 +125,7 @@ impl Poll {
             doorbell,
             pushed,
             started,
+            began: None,
             seen: HashSet::new(),
             written: None,
             cursor: None,
@@ -186,11 +189,8 @@ impl Poll {
 
     /// One read: the chats that have something new, oldest first.
     pub(crate) async fn read(&mut self) -> Result<Vec<ChatKey>, PollError> {
-        let number = self.kapso.number().clone();
         let begun = self.clock.now();
-        if self.cursor.is_none() {
-            self.cursor = self.store.listed_to(&number).await?;
-        }
+        self.remember().await?;
         let deep = self
             .deep_at
             .is_none_or(|at| at.elapsed() >= self.timing.deep_every);
@@ -217,6 +217,23 @@ impl Poll {
         Ok(fresh)
     }
 
+    /// Reads the journal's memory of the list, once. The beginning is noted before anything is read: a process that dies
+    /// before its first read leaves no gap.
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        let number = self.kapso.number();
+        if self.began.is_none() {
+            let began = self.store.began(number, self.started).await?;
+            if began == self.started {
+                info!("a new journal: starting from now");
+            }
+            self.began = Some(began);
+        }
+        if self.cursor.is_none() {
+            self.cursor = self.store.listed_to(number).await?;
+        }
+        Ok(())
+    }
+
     /// What the list shows from a little before the last read on.
     async fn list(&self, begun: Timestamp, deep: bool) -> Result<Vec<Arrival>, PollError> {
         let overlap = if deep {
@@ -224,19 +241,12 @@ impl Poll {
         } else {
             self.timing.overlap
         };
-        let since = self
-            .cursor
-            .unwrap_or(self.started)
-            .min(begun)
-            .earlier(overlap);
+        let began = self.began.unwrap_or(self.started);
+        let since = self.cursor.unwrap_or(began).min(begun).earlier(overlap);
         let arrivals = self.kapso.list_inbound_since(since).await?;
-        if self.cursor.is_some() {
-            return Ok(arrivals);
-        }
-        info!(older = arrivals.len(), "a new journal: starting from now");
         Ok(arrivals
             .into_iter()
-            .map(|arrival| before_start(arrival, self.started))
+            .map(|arrival| before_start(arrival, began))
             .collect())
     }
 

@@ -95,6 +95,11 @@ impl Message {
         said.is_some_and(|said| said.eq_ignore_ascii_case(direction))
     }
 
+    /// Whether it was imported when the number was connected (kapso.md 4.7).
+    pub(super) fn is_history(&self) -> bool {
+        self.kapso.origin.as_deref() == Some("history_sync")
+    }
+
     /// The number and the user id of the sender, as they stand there.
     pub(super) fn senders(&self) -> [Option<&str>; 2] {
         [self.from.as_deref(), self.from_user_id.as_deref()]

@@ -1,6 +1,6 @@
 //! Reading the list over several pages.
 
-use kapso::{Class, Direction, Error, ListQuery};
+use kapso::{Class, Direction, Error, ListQuery, Page};
 use model::{
     Arrival, ChatKey, IgnoreReason, Ignored, Inbound, MessageId, NumberId, Outgoing, OutgoingBody,
     Timestamp,
@@ -144,6 +144,18 @@ async fn a_body_that_is_no_list_is_an_error_to_retry() -> anyhow::Result<()> {
         assert_eq!(error.class(), Class::Retryable);
     }
     Ok(())
+}
+
+#[test]
+fn a_page_longer_than_any_is_an_error_and_not_a_part() {
+    let number = NumberId::new(NUMBER).unwrap();
+    let page = |items: usize| {
+        let body = json!({"data": vec![0; items]}).to_string();
+        Page::read(&number, body.as_bytes(), SINCE)
+    };
+    assert_eq!(page(10_000).map(|page| page.items.len()).ok(), Some(10_000));
+    let error = page(10_001).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { .. }), "{error}");
 }
 
 #[tokio::test]

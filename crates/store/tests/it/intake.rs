@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use model::{
     Arrival, Choice, Contact, Content, IgnoreReason, Inbound, Location, Media, MediaKind, NumberId,
-    Timestamp,
+    Source, Timestamp,
 };
-use store::{Accepted, EventKind, MessageState, StoreError};
+use store::{Accepted, Counter, EventKind, Listing, MessageState, StoreError};
 
 use crate::nouns::{
-    Journal, START, chat, ignored, inbound, listing, message, number, outgoing, turn, wamid,
+    Journal, START, chat, ignored, inbound, message, number, outgoing, turn, wamid,
 };
 
 /// The ids that wait for a chat, in the order in which they will be handed over.
@@ -43,7 +43,7 @@ async fn an_item_is_recorded_once_within_a_batch_and_across_batches() {
             new: 3,
             duplicates: 1,
             ignored: 1,
-            ..Accepted::default()
+            recovered: 0
         }
     );
 
@@ -60,7 +60,7 @@ async fn an_item_is_recorded_once_within_a_batch_and_across_batches() {
             new: 1,
             duplicates: 2,
             ignored: 0,
-            ..Accepted::default()
+            recovered: 0
         }
     );
     assert_eq!(waiting(&journal, 1).await, ["wamid.1.1", "wamid.1.2"]);
@@ -92,7 +92,7 @@ async fn an_item_is_known_whatever_became_of_it() {
             new: 0,
             duplicates: 3,
             ignored: 0,
-            ..Accepted::default()
+            recovered: 0
         }
     );
     assert!(waiting(&journal, 1).await.is_empty());
@@ -140,14 +140,14 @@ async fn p2_an_item_is_new_although_the_cursor_is_past_it() {
     let to = START.later(Duration::from_secs(600));
     journal
         .store
-        .accept(&[message(1, 599)], Some(listing(&number(), to)))
+        .accept(&[message(1, 599)], Some(Listing::new(&number(), to)))
         .await
         .unwrap();
     let late = journal
         .store
         .accept(
             &[message(1, 1), message(1, 599)],
-            Some(listing(&number(), to)),
+            Some(Listing::new(&number(), to)),
         )
         .await
         .unwrap();
@@ -187,6 +187,98 @@ async fn messages_wait_in_the_order_of_sending_then_of_arrival() {
     assert_eq!(two[0].received_at, START);
 }
 
+/// The message `id` of person `n` as a webhook brings it.
+fn pushed(n: u32, id: u32) -> Arrival {
+    Arrival::Message(Box::new(Inbound {
+        source: Source::Webhook,
+        ..inbound(n, id)
+    }))
+}
+
+#[tokio::test]
+async fn p5_a_message_that_is_pushed_again_is_counted_and_one_that_is_listed_again_is_not() {
+    let journal = Journal::new().await.unwrap();
+    let store = &journal.store;
+    let both = store
+        .accept(&[pushed(1, 1), pushed(1, 1)], None)
+        .await
+        .unwrap();
+    assert_eq!((both.new, both.duplicates), (1, 1));
+    store.accept(&[message(1, 1)], None).await.unwrap();
+    assert_eq!(journal.counted().await.unwrap(), [(Counter::Duplicates, 1)]);
+    store.accept(&[message(1, 2)], None).await.unwrap();
+    let journal = journal.killed().await.unwrap();
+    let late = journal
+        .store
+        .accept(&[pushed(1, 2), pushed(1, 3)], None)
+        .await
+        .unwrap();
+    assert_eq!((late.new, late.duplicates), (1, 1));
+    assert_eq!(journal.counted().await.unwrap(), [(Counter::Duplicates, 2)]);
+}
+
+#[tokio::test]
+async fn what_only_the_list_had_is_counted_as_recovered_where_webhooks_should_have_brought_it() {
+    let journal = Journal::new().await.unwrap();
+    let number = number();
+    let polled = Listing::new(&number, START);
+    let reconciled = Listing {
+        recovered_before: Some(START.later(Duration::from_secs(30))),
+        ..polled
+    };
+    journal.store.accept(&[pushed(1, 1)], None).await.unwrap();
+    let listed = [
+        message(1, 1),
+        message(1, 29),
+        message(1, 30),
+        ignored("wamid.x", IgnoreReason::Group),
+    ];
+    let accepted = journal
+        .store
+        .accept(&listed, Some(reconciled))
+        .await
+        .unwrap();
+    assert_eq!(
+        (accepted.new, accepted.ignored, accepted.recovered),
+        (2, 1, 1)
+    );
+    let again = journal
+        .store
+        .accept(&listed, Some(reconciled))
+        .await
+        .unwrap();
+    assert_eq!((again.new, again.recovered), (0, 0));
+    let polled = journal
+        .store
+        .accept(&[message(2, 1)], Some(polled))
+        .await
+        .unwrap();
+    assert_eq!((polled.new, polled.recovered), (1, 0));
+    assert_eq!(journal.counted().await.unwrap(), [(Counter::Recovered, 1)]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_old_expires_once_and_is_counted() {
+    let journal = Journal::new().await.unwrap();
+    journal.store.accept(&[message(1, 1)], None).await.unwrap();
+    let row = journal.rows(1).await.unwrap()[0].id;
+    journal.store.expire(row, "waited 25 hours").await.unwrap();
+    let again = journal.store.expire(row, "waited 26 hours").await;
+    assert!(
+        matches!(again, Err(StoreError::Conflict { found: Some(state), .. }) if state == "expired")
+    );
+    assert!(waiting(&journal, 1).await.is_empty());
+    assert_eq!(journal.counted().await.unwrap(), [(Counter::Expired, 1)]);
+    let events = journal.store.events().await.unwrap();
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (event.kind, event.reason.as_str(), event.count),
+        (EventKind::Expired, "waited 25 hours", 1)
+    );
+}
+
 #[tokio::test]
 async fn the_cursor_is_what_was_said_last_and_each_number_has_its_own() {
     let journal = Journal::new().await.unwrap();
@@ -194,14 +286,14 @@ async fn the_cursor_is_what_was_said_last_and_each_number_has_its_own() {
     let (one, two) = (Timestamp::from_seconds(4_000_000_000), START);
     journal
         .store
-        .accept(&[], Some(listing(&number(), one)))
+        .accept(&[], Some(Listing::new(&number(), one)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(one));
     // A clock that was years ahead has been set right.
     journal
         .store
-        .accept(&[message(1, 1)], Some(listing(&number(), two)))
+        .accept(&[message(1, 1)], Some(Listing::new(&number(), two)))
         .await
         .unwrap();
     assert_eq!(journal.store.listed_to(&number()).await.unwrap(), Some(two));
@@ -221,7 +313,7 @@ async fn p4_sixty_accepted_messages_are_there_after_a_kill() {
     let batch: Vec<Arrival> = (1..=60).map(|id| message(id % 3, id)).collect();
     journal
         .store
-        .accept(&batch, Some(listing(&number(), START)))
+        .accept(&batch, Some(Listing::new(&number(), START)))
         .await
         .unwrap();
     let journal = journal.killed().await.unwrap();
@@ -476,4 +568,16 @@ async fn a_message_that_is_not_there_cannot_be_set_aside() {
         missing.to_string(),
         "message 999 cannot be ignored: it is not in the journal"
     );
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_number_is_noted_once_and_survives_a_kill() {
+    let journal = Journal::new().await.unwrap();
+    let began = journal.store.began(&number(), START).await.unwrap();
+    assert_eq!(began, START);
+    let journal = journal.killed().await.unwrap();
+    let later = START.later(Duration::from_secs(60));
+    assert_eq!(journal.store.began(&number(), later).await.unwrap(), START);
+    let other = NumberId::new("200").unwrap();
+    assert_eq!(journal.store.began(&other, later).await.unwrap(), later);
 }

@@ -2,11 +2,14 @@
 
 #[cfg(feature = "crash-points")]
 mod crash;
+mod dead;
 mod forget;
 mod intake;
 mod nouns;
 mod opening;
 mod outgoing;
+mod receipts;
 mod sequence;
 mod status;
+mod trace;
 mod turns;

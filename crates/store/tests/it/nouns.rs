@@ -8,7 +8,7 @@ use model::{
     NumberId, Outgoing, OutgoingBody, Source, Timestamp, Turn,
 };
 use serde_json::json;
-use store::{Listing, OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
+use store::{Counter, OutgoingId, Store, StoredMessage, StoredOutgoing, TurnId};
 use tempfile::TempDir;
 
 /// The instant at which the clock of a test stands.
@@ -72,6 +72,13 @@ impl Journal {
 
     pub(crate) async fn head(&self, n: u32) -> Result<Option<StoredOutgoing>> {
         Ok(self.store.next_outgoing(&chat(n)).await?)
+    }
+
+    /// The counters that do not stand at 0.
+    pub(crate) async fn counted(&self) -> Result<Vec<(Counter, u64)>> {
+        let mut counters = self.store.counters().await?;
+        counters.retain(|(_, count)| *count > 0);
+        Ok(counters)
     }
 
     /// Sends everything that waits for a chat; the texts in the order in which they went.
@@ -168,13 +175,4 @@ pub(crate) fn outgoing(n: u32, text: &str) -> Outgoing {
 
 pub(crate) fn parts(n: u32, texts: &[&str]) -> Vec<Outgoing> {
     texts.iter().map(|text| outgoing(n, text)).collect()
-}
-
-/// A list of `number` that was read up to `to`, of a bridge that is not pushed to.
-pub(crate) fn listing(number: &NumberId, to: Timestamp) -> Listing<'_> {
-    Listing {
-        number,
-        to,
-        recovered_before: None,
-    }
 }

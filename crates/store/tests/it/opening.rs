@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::Result;
 use model::Clock;
 use rusqlite::Connection;
-use store::{OpenError, OutgoingState, Store, TurnState};
+use store::{Listing, OpenError, OutgoingState, Store, Stumbled, Subject, TurnState};
 use tempfile::TempDir;
 
-use crate::nouns::{Journal, START, chat, listing, message, number, outgoing, wamid};
+use crate::nouns::{Journal, START, chat, message, number, outgoing, wamid};
 
 /// A journal with a past, closed.
 async fn closed() -> Result<TempDir> {
@@ -235,7 +235,7 @@ async fn a_journal_that_was_moved_away_is_begun_anew_without_its_old_log() {
     let journal = Journal::new().await.unwrap();
     journal
         .store
-        .accept(&[message(1, 1)], Some(listing(&number(), START)))
+        .accept(&[message(1, 1)], Some(Listing::new(&number(), START)))
         .await
         .unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -260,6 +260,31 @@ async fn a_directory_that_cannot_be_made_is_named() {
         matches!(&error, OpenError::Io { .. }) && error.to_string().contains("file/state"),
         "{error}"
     );
+}
+
+/// The statements that made a journal's tables and indexes.
+fn schema(dir: &Path) -> Result<Vec<String>> {
+    let connection = Connection::open(dir.join("state.db"))?;
+    let mut made =
+        connection.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")?;
+    let made = made.query_map((), |row| row.get(0))?;
+    Ok(made.collect::<Result<_, _>>()?)
+}
+
+#[tokio::test]
+async fn an_older_journal_gets_the_schema_of_a_new_one() {
+    let new = tempfile::tempdir().unwrap();
+    open(new.path()).await.unwrap().close().await;
+    for past in [
+        include_str!("../data/journal-0001.sql"),
+        include_str!("../data/journal-0002.sql"),
+    ] {
+        let old = tempfile::tempdir().unwrap();
+        raw(old.path(), past).unwrap();
+        open(old.path()).await.unwrap().close().await;
+        assert_eq!(schema(old.path()).unwrap(), schema(new.path()).unwrap());
+        assert!(!open(old.path()).await.unwrap().is_new());
+    }
 }
 
 /// Every release leaves a journal here as it wrote it; each of them has to open with its rows.
@@ -295,4 +320,47 @@ async fn a_journal_of_schema_1_opens_with_its_rows() {
         None
     );
     assert_eq!(store.events().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_journal_of_schema_2_opens_with_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    raw(dir.path(), include_str!("../data/journal-0002.sql")).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    let counted: Vec<u64> = store
+        .counters()
+        .await
+        .unwrap()
+        .iter()
+        .map(|(_, count)| *count)
+        .collect();
+    assert_eq!(counted, [1, 3, 2, 0, 1, 1, 2, 0]);
+    let released = store.received(&chat(2), 10).await.unwrap();
+    assert_eq!(released[0].released_at, Some(START));
+    let dead: Vec<_> = store
+        .dead(10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|dead| dead.reason)
+        .collect();
+    assert_eq!(dead, ["waited 25 hours", "131047 Re-engagement message"]);
+
+    let head = store.next_outgoing(&chat(1)).await.unwrap().unwrap();
+    let announced = store.announced(&head, START).await.unwrap();
+    assert_eq!(announced, Some(wamid("wamid.part")));
+    store.sent(head.id, &wamid("wamid.part")).await.unwrap();
+    let lives = store
+        .trace(&Subject::Id(wamid("wamid.1.1")), 1)
+        .await
+        .unwrap();
+    let [reply] = &lives[0].replies[..] else {
+        panic!("{lives:?}")
+    };
+    assert_eq!(
+        (reply.repeats, reply.delivery.as_deref()),
+        (1, Some("delivered"))
+    );
+    let broken = store.stumbled(&chat(1), "panic").await.unwrap();
+    assert!(matches!(broken, Stumbled::SetAside { what } if what.len() == 1));
 }

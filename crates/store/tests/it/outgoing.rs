@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Head, OutgoingId, OutgoingState, StoreError};
+use store::{Counter, Head, OutgoingId, OutgoingState, StoreError};
 
 use crate::nouns::{Journal, START, chat, outgoing, wamid};
 
@@ -12,23 +12,30 @@ enum Verb {
     Sent,
     Unknown,
     Retry,
+    Repeat,
     Failed,
 }
 
-const VERBS: [Verb; 5] = [
+const VERBS: [Verb; 6] = [
     Verb::Sending,
     Verb::Sent,
     Verb::Unknown,
     Verb::Retry,
+    Verb::Repeat,
     Verb::Failed,
 ];
 
 async fn apply(journal: &Journal, id: OutgoingId, verb: Verb) -> Result<(), StoreError> {
     match verb {
         Verb::Sending => journal.store.sending(id).await,
-        Verb::Sent => journal.store.sent(id, &wamid("wamid.out")).await.map(drop),
+        Verb::Sent => journal
+            .store
+            .sent(id, &wamid("wamid.out"))
+            .await
+            .map(|_| ()),
         Verb::Unknown => journal.store.unknown(id, "connection reset").await,
         Verb::Retry => journal.store.retry_at(id, START, "try again").await,
+        Verb::Repeat => journal.store.repeat(id, "not in the list").await,
         Verb::Failed => journal.store.failed(id, "refused").await,
     }
 }
@@ -40,12 +47,18 @@ async fn each_verb_starts_from_its_states_only() {
         (
             "sending",
             &[Verb::Sending],
-            &[Verb::Sent, Verb::Unknown, Verb::Retry, Verb::Failed],
+            &[
+                Verb::Sent,
+                Verb::Unknown,
+                Verb::Retry,
+                Verb::Repeat,
+                Verb::Failed,
+            ],
         ),
         (
             "unknown",
             &[Verb::Sending, Verb::Unknown],
-            &[Verb::Sent, Verb::Retry, Verb::Failed],
+            &[Verb::Sent, Verb::Retry, Verb::Repeat, Verb::Failed],
         ),
         ("sent", &[Verb::Sending, Verb::Sent], &[]),
         ("failed", &[Verb::Sending, Verb::Failed], &[]),
@@ -193,6 +206,65 @@ async fn claiming_marks_the_head_when_it_may_go_and_only_then() {
     assert!(
         matches!(yours, Head::Yours(row) if row.id == id && row.attempts == 2 && row.not_before.is_none())
     );
+}
+
+#[tokio::test]
+async fn s5_a_lost_answer_is_counted_with_what_became_of_it() {
+    let journal = Journal::new().await.unwrap();
+    let found = journal.under_way(1, "found").await.unwrap();
+    journal.store.unknown(found, "reset").await.unwrap();
+    journal.store.sent(found, &wamid("wamid.1")).await.unwrap();
+
+    let repeated = journal.under_way(1, "repeated").await.unwrap();
+    journal.store.unknown(repeated, "timed out").await.unwrap();
+    journal
+        .store
+        .repeat(repeated, "not in the list")
+        .await
+        .unwrap();
+    let head = journal.head(1).await.unwrap().unwrap();
+    assert_eq!(
+        (head.id, head.state, head.attempts, head.not_before),
+        (repeated, OutgoingState::Queued, 1, None)
+    );
+    journal.store.sending(repeated).await.unwrap();
+    journal
+        .store
+        .sent(repeated, &wamid("wamid.2"))
+        .await
+        .unwrap();
+
+    // The answer came, and said that it was not taken: nothing is unknown about that.
+    let refused = journal.under_way(1, "refused").await.unwrap();
+    journal
+        .store
+        .retry_at(refused, START, "busy")
+        .await
+        .unwrap();
+    let journal = journal.killed().await.unwrap();
+    assert_eq!(
+        journal.counted().await.unwrap(),
+        [
+            (Counter::Unknown, 2),
+            (Counter::FoundSent, 1),
+            (Counter::Repeated, 1)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn sent_tells_whether_another_waits_behind_it() {
+    let journal = Journal::new().await.unwrap();
+    let one = journal.under_way(1, "one").await.unwrap();
+    let two = journal.store.enqueue(&outgoing(1, "two")).await.unwrap();
+    journal
+        .store
+        .enqueue(&outgoing(2, "another chat"))
+        .await
+        .unwrap();
+    assert!(journal.store.sent(one, &wamid("wamid.1")).await.unwrap());
+    journal.store.sending(two).await.unwrap();
+    assert!(!journal.store.sent(two, &wamid("wamid.2")).await.unwrap());
 }
 
 #[tokio::test]

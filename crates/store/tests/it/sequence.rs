@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use proptest::prelude::*;
-use store::{OutgoingState, Settled, TurnId};
+use store::{DeadId, OutgoingState, Settled, Stumbled, TurnId};
 
 use crate::nouns::{Journal, START, chat, message, outgoing, parts, turn, wamid};
 
@@ -18,6 +18,10 @@ enum Step {
     Say { n: u32 },
     Settle { n: u32, answers: u32 },
     Refuse { n: u32 },
+    Expire { n: u32 },
+    Stumble { n: u32 },
+    Revive { n: u32 },
+    Slim,
     Enqueue { n: u32 },
     Send { n: u32, end: End },
     Kill,
@@ -29,6 +33,7 @@ enum End {
     Sent,
     Lost,
     Again,
+    Repeated,
     Failed,
     Open,
 }
@@ -39,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(End::Sent),
         Just(End::Lost),
         Just(End::Again),
+        Just(End::Repeated),
         Just(End::Failed),
         Just(End::Open)
     ];
@@ -49,6 +55,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => n.clone().prop_map(|n| Step::Say { n }),
         3 => (n.clone(), 0..3u32).prop_map(|(n, answers)| Step::Settle { n, answers }),
         1 => n.clone().prop_map(|n| Step::Refuse { n }),
+        1 => n.clone().prop_map(|n| Step::Expire { n }),
+        2 => n.clone().prop_map(|n| Step::Stumble { n }),
+        2 => n.clone().prop_map(|n| Step::Revive { n }),
+        1 => Just(Step::Slim),
         1 => n.clone().prop_map(|n| Step::Enqueue { n }),
         4 => (n, end).prop_map(|(n, end)| Step::Send { n, end }),
         1 => Just(Step::Kill),
@@ -64,8 +74,54 @@ struct Expected {
     waiting: Vec<u32>,
     /// The open turn, how often it was asked, and how many parts were said.
     turn: Option<(TurnId, u32, u32)>,
+    /// The messages of that turn, and how often the bridge broke at it.
+    asked: (Vec<u32>, u32),
+    /// The messages at which the bridge broke once.
+    stumbled: Vec<u32>,
+    /// The messages that can be given another life.
+    dead: Vec<u32>,
     /// What waits to be sent, in order.
     queue: Vec<(String, OutgoingState)>,
+}
+
+impl Expected {
+    /// The message that is next leaves the queue.
+    fn take_first(&mut self) -> u32 {
+        let first = self.waiting.remove(0);
+        self.stumbled.retain(|id| *id != first);
+        first
+    }
+
+    /// How many messages are set aside when the bridge breaks now; none where nothing waits.
+    fn stumble(&mut self) -> Option<usize> {
+        if self.turn.is_some() {
+            self.asked.1 += 1;
+            if self.asked.1 < 2 {
+                return Some(0);
+            }
+            self.turn = None;
+            let count = self.asked.0.len();
+            self.dead.append(&mut self.asked.0);
+            return Some(count);
+        }
+        let first = *self.waiting.first()?;
+        if !self.stumbled.contains(&first) {
+            self.stumbled.push(first);
+            return Some(0);
+        }
+        let first = self.take_first();
+        self.dead.push(first);
+        Some(1)
+    }
+
+    fn revive(&mut self, id: u32) -> Result<()> {
+        let place = self.dead.iter().position(|dead| *dead == id);
+        self.dead
+            .remove(place.context("only what is dead is listed")?);
+        self.waiting.push(id);
+        self.waiting.sort_unstable();
+        Ok(())
+    }
 }
 
 struct World {
@@ -85,6 +141,11 @@ impl World {
             Step::Say { n } => self.say(n).await?,
             Step::Settle { n, answers } => self.settle(n, answers).await?,
             Step::Refuse { n } => self.refuse(n).await?,
+            Step::Expire { n } => self.expire(n).await?,
+            Step::Stumble { n } => self.stumble(n).await?,
+            Step::Revive { n } => self.revive(n).await?,
+            // The words of what waits are checked with all else.
+            Step::Slim => drop(self.journal.store.slim(0).await?),
             Step::Enqueue { n } => {
                 let text = self.text();
                 self.journal.store.enqueue(&outgoing(n, &text)).await?;
@@ -125,7 +186,8 @@ impl World {
         ensure!(begun.is_ok() == chat.turn.is_none(), "{begun:?}");
         if let Ok(id) = begun {
             chat.turn = Some((id, 0, 0));
-            chat.waiting.clear();
+            chat.asked = (std::mem::take(&mut chat.waiting), 0);
+            chat.stumbled.clear();
         }
         Ok(())
     }
@@ -188,7 +250,47 @@ impl World {
                 .store
                 .refuse(row.id, "not_allowed", None)
                 .await?;
-            self.chat(n).waiting.remove(0);
+            self.chat(n).take_first();
+        }
+        Ok(())
+    }
+
+    async fn expire(&mut self, n: u32) -> Result<()> {
+        let rows = self.journal.store.received(&chat(n), 1).await?;
+        if let Some(row) = rows.first() {
+            self.journal.store.expire(row.id, "too old").await?;
+            let first = self.chat(n).take_first();
+            self.chat(n).dead.push(first);
+        }
+        Ok(())
+    }
+
+    async fn stumble(&mut self, n: u32) -> Result<()> {
+        let stumbled = self.journal.store.stumbled(&chat(n), "panic").await?;
+        let expected = self.chat(n).stumble();
+        let aside = match &stumbled {
+            Stumbled::Nothing => None,
+            Stumbled::Again => Some(0),
+            Stumbled::SetAside { what } => Some(what.len()),
+        };
+        ensure!(aside == expected, "{stumbled:?} instead of {expected:?}");
+        Ok(())
+    }
+
+    /// Gives all dead letters of a chat another life.
+    async fn revive(&mut self, n: u32) -> Result<()> {
+        for dead in self.journal.store.dead(1000).await? {
+            let text = (dead.chat == chat(n)).then_some(dead.text).flatten();
+            let (DeadId::Message(_), Some(text)) = (dead.id, text) else {
+                continue;
+            };
+            self.journal.store.retry_dead(dead.id).await?;
+            let id = text
+                .split(' ')
+                .nth(1)
+                .context("its words name it")?
+                .parse()?;
+            self.chat(n).revive(id)?;
         }
         Ok(())
     }
@@ -218,6 +320,10 @@ impl World {
             }
             End::Again => {
                 store.retry_at(row.id, START, "busy").await?;
+                OutgoingState::Queued
+            }
+            End::Repeated => {
+                store.repeat(row.id, "not in the list").await?;
                 OutgoingState::Queued
             }
             End::Lost if row.state != OutgoingState::Unknown => {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use model::IgnoreReason;
-use store::{Depths, EventKind, MessageState, OutgoingState, Settled, TurnState};
+use store::{
+    Counter, Depths, EventKind, MessageState, OutgoingState, Settled, StoreError, TurnState,
+};
 
 use crate::nouns::{Journal, START, chat, ignored, message, outgoing, parts};
 
@@ -11,9 +13,42 @@ use crate::nouns::{Journal, START, chat, ignored, message, outgoing, parts};
 async fn an_empty_journal_counts_nothing() {
     let journal = Journal::new().await.unwrap();
     let depths = journal.store.depths().await.unwrap();
-    assert!(depths.bytes > 0);
-    assert_eq!(Depths { bytes: 0, ..depths }, Depths::default());
+    let nothing = Depths {
+        bytes: depths.bytes,
+        ..Depths::default()
+    };
+    assert_eq!(depths, nothing);
     assert!(journal.store.events().await.unwrap().is_empty());
+    let counters = journal.store.counters().await.unwrap();
+    let at_zero: Vec<_> = Counter::ALL.iter().map(|counter| (*counter, 0)).collect();
+    assert_eq!(counters, at_zero);
+}
+
+#[tokio::test]
+async fn the_bytes_on_the_disk_are_those_of_the_journal_and_its_log() {
+    let journal = Journal::new().await.unwrap();
+    let before = journal.store.depths().await.unwrap().bytes;
+    journal.asked(1).await.unwrap();
+    let sizes = ["state.db", "state.db-wal"]
+        .map(|file| journal.dir.path().join(file).metadata().unwrap().len());
+    let after = journal.store.depths().await.unwrap().bytes;
+    assert_eq!(after, sizes.iter().sum::<u64>());
+    assert!(after > before);
+}
+
+#[tokio::test]
+async fn a_report_fails_when_the_journal_is_closed() {
+    let journal = Journal::new().await.unwrap();
+    journal.asked(1).await.unwrap();
+    journal.store.close().await;
+    assert!(matches!(
+        journal.store.depths().await,
+        Err(StoreError::Closed)
+    ));
+    assert!(matches!(
+        journal.store.counters().await,
+        Err(StoreError::Closed)
+    ));
 }
 
 #[tokio::test]

@@ -217,3 +217,21 @@ fn contacts_are_matched_by_number_or_user_id() {
         expected.map(|(from, name)| (from.to_owned(), name.to_owned()))
     );
 }
+
+#[test]
+fn the_only_contact_is_the_one_who_wrote() {
+    let ana = json!({"profile": {"name": "Ana"}, "wa_id": "5491155551234", "user_id": "AR.1"});
+    let sender = |mut message: Value| {
+        message["id"] = "wamid.A".into();
+        message["type"] = "text".into();
+        message["text"] = json!({"body": "hi"});
+        let value = json!({"contacts": [ana.clone()], "messages": [message]});
+        let inbound = only_message(push(None, &data::change("messages", &value)));
+        (inbound.from.to_string(), inbound.name)
+    };
+    let name = || Some("Ana".to_owned());
+    assert_eq!(sender(json!({})), ("+5491155551234".to_owned(), name()));
+    // The same number without the digit that WhatsApp adds; an answer goes to the form of the message.
+    let without = json!({"from": "541155551234"});
+    assert_eq!(sender(without), ("+541155551234".to_owned(), name()));
+}

@@ -74,6 +74,16 @@ fn a_recipient_without_number_goes_by_the_user_id() {
 }
 
 #[test]
+fn a_recipient_may_be_named_by_the_conversation_alone() {
+    let mut sent = body("sent");
+    sent["message"]["to"] = Value::Null;
+    let expected = saying("ok", receipt("wamid.OUT", Fate::Sent, 1_788_000_201));
+    assert_eq!(only_receipt(push(None, &sent)), expected);
+    sent["message"]["group_id"] = "1203630".into();
+    assert_eq!(only_receipt(push(None, &sent)), to(None, expected));
+}
+
+#[test]
 fn what_was_typed_on_the_phone_is_told_apart() {
     let pushed = push(Some("whatsapp.message.sent"), &body("sent_from_phone"));
     let expected = saying(
@@ -113,6 +123,10 @@ fn i4_imported_history_is_recorded_and_no_turn() {
         assert_eq!(recorded(&pushed), [("wamid.TXT", Some(&reason))]);
         assert_eq!(pushed.receipts, []);
     }
+    let mut sent = body("sent");
+    sent["message"]["kapso"]["origin"] = "history_sync".into();
+    let event = "whatsapp.message.sent";
+    took_nothing(&push(Some(event), &sent), &Kind::Other(event.to_owned()));
 }
 
 #[test]
@@ -163,6 +177,15 @@ fn i12_a_failure_is_told_in_one_plain_line() {
     for none in [json!([]), json!(null), json!("no"), json!([{"code": {}}])] {
         assert_eq!(failed(none), "no reason given");
     }
+}
+
+#[test]
+fn i12_the_last_status_has_the_reason_whatever_it_is_called() {
+    let mut failed = body("failed");
+    failed["message"]["kapso"]["statuses"][1]["status"] = "undelivered".into();
+    let receipt = only_receipt(push(Some("whatsapp.message.failed"), &failed));
+    let closed = Fate::Failed("131047 Re-engagement message".to_owned());
+    assert_eq!(receipt.fate, closed);
 }
 
 #[test]

@@ -215,7 +215,24 @@ fn of_version_1_nothing_is_taken() {
     // A version 2 message stays one, whatever stands beside it.
     let mut both = body("received");
     both["whatsapp_config"] = json!({"id": "880e8400"});
+    both["message"]["message_type"] = "text".into();
     assert_eq!(only_message(push(RECEIVED, &both)).id.as_str(), "wamid.TXT");
+    both["message"] = json!({"id": "1", "content": "Hola"});
+    took_nothing(&push(RECEIVED, &both), &Kind::V1);
+}
+
+#[test]
+fn what_else_stands_in_a_body_does_not_matter() {
+    for (name, key) in [
+        ("received", "entry"),
+        ("batch", "entry"),
+        ("received", "batch"),
+    ] {
+        let mut body = body(name);
+        let expected = push(RECEIVED, &body);
+        body[key] = json!([]);
+        assert_eq!(push(RECEIVED, &body), expected, "{name} {key}");
+    }
 }
 
 #[test]
