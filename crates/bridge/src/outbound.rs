@@ -111,7 +111,8 @@ impl Outbound {
                     .retry(row, self.timing.backoff(row.attempts), &reason)
                     .await;
             }
-            Class::RetryAfter(wait) => {
+            Class::RetryAfter(least) => {
+                let wait = refusal.wait_before(row.attempts).unwrap_or(least);
                 warn!(outgoing = %row.id, %reason, wait_s = wait.as_secs(), "WhatsApp asks to wait");
                 return self.retry(row, wait, &reason).await;
             }

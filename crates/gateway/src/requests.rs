@@ -212,6 +212,11 @@ impl Requests {
             return false;
         };
         match waiting {
+            // A gateway that says "accepted" twice has not ended the run.
+            Waiting::Last(last) if is_accepted(&answer) => {
+                self.waiting.insert(id.to_owned(), Waiting::Last(last));
+                true
+            }
             Waiting::One(sender) | Waiting::Last(sender) => sender.send(Ok(answer.into())).is_ok(),
             Waiting::First { first, last } => {
                 let more = is_accepted(&answer);
@@ -276,6 +281,20 @@ mod tests {
                 error: None,
             },
         )
+    }
+
+    #[test]
+    fn an_acceptance_that_comes_twice_is_not_the_end_of_the_run() {
+        let mut requests = Requests::default();
+        let (waiter, mut first, mut last) = run();
+        requests.add("1".to_owned(), waiter);
+        for _ in 0..2 {
+            assert!(give(&mut requests, "1", r#"{"status":"accepted"}"#));
+        }
+        assert!(first.try_recv().is_ok());
+        assert!(last.try_recv().is_err());
+        assert!(give(&mut requests, "1", r#"{"status":"ok"}"#));
+        assert!(last.try_recv().is_ok());
     }
 
     #[test]

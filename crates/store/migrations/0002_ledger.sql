@@ -42,3 +42,10 @@ CREATE TABLE slimmed (
     kind TEXT PRIMARY KEY,
     row_to BIGINT NOT NULL
 );
+
+-- Since when messages of a number count: what was sent before the bridge ran for the first time is not answered.
+CREATE TABLE beginning (
+    number TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+);
+INSERT INTO beginning (number, at) SELECT number, 0 FROM listing;

@@ -120,6 +120,30 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Since when messages of `number` count: `at`, unless it was noted before.
+    ///
+    /// Durable afterwards: that instant. Repeated: the first one stays, also when the process that noted it died before it
+    /// did anything else.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn began(&self, number: &NumberId, at: Timestamp) -> Result<Timestamp, StoreError> {
+        let number = number.clone();
+        self.write(move |connection| {
+            execute(
+                connection,
+                "INSERT INTO beginning (number, at) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
+                params![number.as_str(), at.as_millis()],
+            )?;
+            let noted = prepared(connection, "SELECT at FROM beginning WHERE number = $1")?
+                .query_row([number.as_str()], |row| row.get(0))?;
+            Ok(Timestamp::from_millis(noted))
+        })
+        .await
+    }
+}
+
 impl Item {
     fn new(arrival: &Arrival) -> Result<Self, StoreError> {
         Ok(match arrival {

@@ -210,7 +210,9 @@ pub(super) async fn run_given_up(world: &World, customer: String) -> anyhow::Res
         .receive(&customer, format!("wait {too_long}: and now?").as_str());
     world.answered(&customer, ERROR_MESSAGE, PATIENCE).await?;
     // The run held the session: only its end lets the next one begin before the model would have answered.
-    ask(world, &customer, "are you still there?").await?;
+    let words = "are you still there?";
+    world.kapso.receive(&customer, words);
+    until_said(world, &customer, words).await?;
     Ok(vec![claim(world, &customer, 2)])
 }
 

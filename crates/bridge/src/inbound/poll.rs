@@ -36,6 +36,10 @@ pub struct PollTiming {
     pub cursor_age: Duration,
     /// The least time between two reads that somebody outside asks for.
     pub hint_gap: Duration,
+    /// A message that the list has and no push brought after this long was missed by the pushes.
+    pub recovery_grace: Duration,
+    /// Between two looks at the newest page whatever its dates, in case the clocks of Kapso and of this host differ.
+    pub undated_every: Duration,
 }
 
 impl PollTiming {
@@ -49,6 +53,9 @@ impl PollTiming {
             backoff_most: Duration::from_secs(300),
             cursor_age: Duration::from_secs(600),
             hint_gap: Duration::from_secs(3),
+            // Kapso's first two retries are over by then (kapso.md 4.6).
+            recovery_grace: Duration::from_secs(60),
+            undated_every: Duration::from_secs(30),
         }
     }
 
@@ -62,9 +69,8 @@ impl PollTiming {
     }
 }
 
-/// A message that the list has and no push brought after this long was missed by the pushes: Kapso's first two
-/// retries are over by then (kapso.md 4.6).
-const RECOVERY_GRACE: Duration = Duration::from_secs(60);
+/// What was sent longer ago is not taken from the newest page: the ledger may have forgotten it.
+const UNDATED_BACK: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a long wait looks at the wall clock: a laptop that slept has a gap to read.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -81,8 +87,10 @@ pub(crate) struct Poll {
     schedule: Schedule,
     /// Whether messages are pushed as well, and can be missed by the pushes.
     pushed: bool,
-    /// When this process began; items older than it are not new to a new journal.
+    /// When this process began.
     started: Timestamp,
+    /// Since when messages count; what was sent before the first start of all is not new to a new journal.
+    began: Option<Timestamp>,
     /// What the reads since the last deep one showed: seeing it again costs no transaction.
     seen: HashSet<MessageId>,
     written: Option<Timestamp>,
@@ -90,6 +98,8 @@ pub(crate) struct Poll {
     cursor: Option<Timestamp>,
     /// When the list was last read deeply.
     deep_at: Option<Instant>,
+    /// When the newest page was last looked at whatever its dates; at first when this process began.
+    undated_at: Instant,
     failures: u32,
 }
 
@@ -123,10 +133,12 @@ impl Poll {
             doorbell,
             pushed,
             started,
+            began: None,
             seen: HashSet::new(),
             written: None,
             cursor: None,
             deep_at: None,
+            undated_at: Instant::now(),
             failures: 0,
         }
     }
@@ -186,15 +198,17 @@ impl Poll {
 
     /// One read: the chats that have something new, oldest first.
     pub(crate) async fn read(&mut self) -> Result<Vec<ChatKey>, PollError> {
-        let number = self.kapso.number().clone();
         let begun = self.clock.now();
-        if self.cursor.is_none() {
-            self.cursor = self.store.listed_to(&number).await?;
-        }
+        self.remember().await?;
         let deep = self
             .deep_at
             .is_none_or(|at| at.elapsed() >= self.timing.deep_every);
-        let arrivals = self.list(begun, deep).await?;
+        let mut arrivals = self.list(begun, deep).await?;
+        // Not before the first read is on disk: only then is what is unknown new.
+        if self.cursor.is_some() && self.undated_at.elapsed() >= self.timing.undated_every {
+            arrivals.extend(self.undated(&arrivals, begun).await?);
+            self.undated_at = Instant::now();
+        }
         let ids: HashSet<MessageId> = arrivals
             .iter()
             .map(|arrival| arrival.id().clone())
@@ -217,6 +231,23 @@ impl Poll {
         Ok(fresh)
     }
 
+    /// Reads the journal's memory of the list, once. The beginning is noted before anything is read: a process that dies
+    /// before its first read leaves no gap.
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        let number = self.kapso.number();
+        if self.began.is_none() {
+            let began = self.store.began(number, self.started).await?;
+            if began == self.started {
+                info!("a new journal: starting from now");
+            }
+            self.began = Some(began);
+        }
+        if self.cursor.is_none() {
+            self.cursor = self.store.listed_to(number).await?;
+        }
+        Ok(())
+    }
+
     /// What the list shows from a little before the last read on.
     async fn list(&self, begun: Timestamp, deep: bool) -> Result<Vec<Arrival>, PollError> {
         let overlap = if deep {
@@ -224,20 +255,33 @@ impl Poll {
         } else {
             self.timing.overlap
         };
-        let since = self
-            .cursor
-            .unwrap_or(self.started)
-            .min(begun)
-            .earlier(overlap);
+        let began = self.began.unwrap_or(self.started);
+        let since = self.cursor.unwrap_or(began).min(begun).earlier(overlap);
         let arrivals = self.kapso.list_inbound_since(since).await?;
         if self.cursor.is_some() {
             return Ok(arrivals);
         }
-        info!(older = arrivals.len(), "a new journal: starting from now");
+        // Until the first read is on disk: afterwards what is older is late, and not from before.
         Ok(arrivals
             .into_iter()
-            .map(|arrival| before_start(arrival, self.started))
+            .map(|arrival| before_start(arrival, began))
             .collect())
+    }
+
+    /// What the newest page has beside `dated`.
+    async fn undated(
+        &self,
+        dated: &[Arrival],
+        begun: Timestamp,
+    ) -> Result<Vec<Arrival>, PollError> {
+        let known: HashSet<&MessageId> = dated.iter().map(Arrival::id).collect();
+        let oldest = begun.earlier(UNDATED_BACK);
+        let mut newest = self.kapso.list_newest_inbound().await?;
+        newest.retain(|arrival| match arrival {
+            Arrival::Message(inbound) => inbound.sent_at >= oldest && !known.contains(&inbound.id),
+            Arrival::Ignored(_) => false,
+        });
+        Ok(newest)
     }
 
     async fn record(
@@ -248,7 +292,9 @@ impl Poll {
         let listing = Listing {
             number: self.kapso.number(),
             to: begun,
-            recovered_before: self.pushed.then(|| begun.earlier(RECOVERY_GRACE)),
+            recovered_before: self
+                .pushed
+                .then(|| begun.earlier(self.timing.recovery_grace)),
         };
         let accepted = self.store.accept(arrivals, Some(listing)).await?;
         self.written = Some(begun);

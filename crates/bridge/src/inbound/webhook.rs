@@ -39,8 +39,12 @@ use crate::health::{Health, Push};
 /// The longest body that is read, in bytes. Meta sends up to 3 MB (kapso.md 10.2).
 const BODY_MOST: usize = 4 << 20;
 
-/// KiB of bodies that are read at once; further requests wait, until their deadline.
+/// KiB of large bodies that are read at once; further ones wait, until their deadline.
 const ROOM_KIB: usize = 32 << 10;
+
+/// Bodies up to this many bytes are read without asking for room: nearly all are that small, and whoever holds the
+/// room with large ones cannot keep them out.
+const SMALL: usize = 64 << 10;
 
 /// From a request's head to the end of its body: Kapso gives an endpoint ten seconds for everything.
 pub const READ_DEADLINE: Duration = Duration::from_secs(8);
@@ -177,7 +181,10 @@ impl Inner {
         if announced > BODY_MOST {
             return Err(Refused::TooLarge);
         }
-        let kib = u32::try_from(announced / 1024 + 1).unwrap_or(u32::MAX);
+        let kib = match announced {
+            ..=SMALL => 0,
+            large => u32::try_from(large / 1024 + 1).unwrap_or(u32::MAX),
+        };
         let Ok(_room) = self.room.acquire_many(kib).await else {
             return Err(Refused::Broken);
         };

@@ -265,3 +265,22 @@ fn without_id(body: &str) -> serde_json::Value {
         "kapso": {"direction": "inbound", "status": "delivered"}
     })
 }
+
+#[tokio::test]
+async fn a_process_that_dies_before_its_first_read_leaves_no_gap() {
+    let mut world = World::stopped(Release::V2026_9_6, false).await;
+    world.kapso.receive(BOB, "long before");
+    // Dates have whole seconds: what is said now is of a later one than what was said before the start.
+    let before = now().as_millis() / 1000;
+    world.kapso.faults().next_lists(1, ListFault::Hang);
+    while now().as_millis() / 1000 == before {
+        tokio::task::yield_now().await;
+    }
+    world.start().await;
+    world.kill().await;
+    world.kapso.receive(ANN, "in between");
+    world.start().await;
+    assert_eq!(world.answers(ANN, 1).await, ["You said: in between"]);
+    world.listed().await;
+    assert_eq!(world.kapso.sent().len(), 1);
+}

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use model::MessageId;
+use model::{MessageId, NumberId};
 use sandbox::kapso::Incoming;
+use sandbox::openclaw::Release;
 use store::{DeadId, MessageState};
 
-use crate::world::{ANN, BOB, World, now};
+use crate::world::{ANN, BOB, NUMBER, World, now};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -16,11 +17,20 @@ fn old(text: &str, ago: Duration) -> Incoming {
     Incoming::text(text).late_by(now().earlier(ago), ago)
 }
 
+/// A world whose bridge has answered for its number for two days, and is down now.
+async fn in_use_for_days() -> World {
+    let world = World::stopped(Release::V2026_9_6, false).await;
+    let number = NumberId::new(NUMBER).unwrap();
+    let journal = world.journal().await;
+    let began = now().earlier(MINUTE * 60 * 48);
+    journal.began(&number, began).await.unwrap();
+    journal.close().await;
+    world
+}
+
 #[tokio::test]
 async fn a_backlog_of_one_sender_is_one_turn_with_its_times_and_others_are_not_mixed_in() {
-    let mut world = World::new().await;
-    world.listed().await;
-    world.terminate().await;
+    let mut world = in_use_for_days().await;
     for (text, minutes) in [("are you there?", 40), ("hello?", 30), ("never mind", 1)] {
         world.kapso.receive(ANN, old(text, MINUTE * minutes));
     }
@@ -56,9 +66,7 @@ async fn a_backlog_of_one_sender_is_one_turn_with_its_times_and_others_are_not_m
 
 #[tokio::test]
 async fn what_is_too_old_is_recorded_and_answered_only_when_the_operator_puts_it_back() {
-    let mut world = World::new().await;
-    world.listed().await;
-    world.terminate().await;
+    let mut world = in_use_for_days().await;
     let late: MessageId = world
         .kapso
         .receive(ANN, old("are you there?", MINUTE * 60 * 25));

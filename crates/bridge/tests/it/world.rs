@@ -389,6 +389,7 @@ fn bridge_options() -> Options {
             backoff_most: SLOWEST_POLL,
             deep_every: Duration::ZERO,
             hint_gap: Duration::ZERO,
+            recovery_grace: Duration::ZERO,
             ..PollTiming::every(Duration::from_millis(20))
         },
         poll_fallback: false,

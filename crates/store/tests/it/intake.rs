@@ -569,3 +569,15 @@ async fn a_message_that_is_not_there_cannot_be_set_aside() {
         "message 999 cannot be ignored: it is not in the journal"
     );
 }
+
+#[tokio::test]
+async fn the_beginning_of_a_number_is_noted_once_and_survives_a_kill() {
+    let journal = Journal::new().await.unwrap();
+    let began = journal.store.began(&number(), START).await.unwrap();
+    assert_eq!(began, START);
+    let journal = journal.killed().await.unwrap();
+    let later = START.later(Duration::from_secs(60));
+    assert_eq!(journal.store.began(&number(), later).await.unwrap(), START);
+    let other = NumberId::new("200").unwrap();
+    assert_eq!(journal.store.began(&other, later).await.unwrap(), later);
+}

@@ -19,7 +19,7 @@ const MOUNT: &str =
     r#"mkdir -p "$1" && mount -t tmpfs -o size=16m,mode=0700 tmpfs "$1" && shift && exec "$@""#;
 
 /// The longest until a full disk is noticed.
-const NOTICED: Duration = Duration::from_secs(30);
+const NOTICED: Duration = Duration::from_secs(120);
 
 /// A small disk of its own.
 pub(super) fn small() -> Ground {
@@ -56,7 +56,8 @@ pub(super) async fn full(world: &mut World) -> anyhow::Result<()> {
                 "the daemon notices that the disk is full",
                 |world| {
                     world.poller.running()?;
-                    world.write_some(1);
+                    // The journal has room that it took earlier, which must be used up first.
+                    world.write_some(3);
                     Ok(refusals(world)? > refused)
                 },
             )
