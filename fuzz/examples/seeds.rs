@@ -38,12 +38,23 @@ fn pushed_and_listed(data: &Path, corpus: &Path) -> anyhow::Result<()> {
         let page = json!({ "data": [recorded], "paging": { "cursors": { "after": "b3Blbg==" } } });
         save(&list_page, &name, &page.to_string())?;
     }
+    let of_number = json!({ "phone_number_id": kapso_whatsapp_fuzz::NUMBER });
     let status = json!({ "id": "wamid.X", "status": "failed", "timestamp": "1788000000",
         "recipient_id": "5491155551234", "errors": [{ "code": 131_047, "title": "Re-engagement message" }] });
-    let value = json!({ "metadata": { "phone_number_id": kapso_whatsapp_fuzz::NUMBER }, "statuses": [status] });
+    let value = json!({ "metadata": of_number, "statuses": [status] });
     save(
         &webhook,
         "status-meta",
+        &format!("\n{}", meta("messages", &value)),
+    )?;
+    // One long name for many messages.
+    let message = json!({ "from": "1555", "type": "text", "text": { "body": "x" } });
+    let contact = json!({ "profile": { "name": "n".repeat(20_000) }, "wa_id": "15551234567" });
+    let value =
+        json!({ "metadata": of_number, "contacts": [contact], "messages": vec![message; 200] });
+    save(
+        &webhook,
+        "long-name-meta",
         &format!("\n{}", meta("messages", &value)),
     )
 }

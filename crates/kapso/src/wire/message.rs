@@ -10,6 +10,10 @@ use super::content::{
 use super::kapso::{Conversation, Extension};
 use super::{lenient, unread};
 
+/// The longest profile name that is kept, in characters; WhatsApp's have 25. One name can stand for the senders of
+/// thousands of messages of one body, each of which gets a copy.
+const LONGEST_NAME: usize = 128;
+
 /// A message as served: Meta's object without what Kapso dropped, and Kapso's own beside it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -187,7 +191,7 @@ impl Message {
                     .or(chat.contact_name.as_ref())
             })
             .or(self.kapso.contact_name.as_ref())
-            .map(|name| name.trim().to_owned())
+            .map(|name| name.trim().chars().take(LONGEST_NAME).collect())
     }
 
     /// The words of a text. Kapso's own prose stands in only where a text has no body (kapso.md 10.9).
@@ -254,6 +258,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(message(raw).name(Some(&context)).as_deref(), Some("Cleo"));
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let raw = json!({"kapso": {"contact_name": "é".repeat(1000)}});
+        assert_eq!(message(raw).name(None), Some("é".repeat(LONGEST_NAME)));
     }
 
     #[test]
