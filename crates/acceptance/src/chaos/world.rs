@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use fastrand::Rng;
-use rusqlite::Connection;
 use sandbox::kapso::{Incoming, KapsoStandIn, RecordedRequest};
 use sandbox::openclaw::OpenClawStandIn;
 use tokio::time::{Instant, sleep, timeout};
@@ -175,19 +174,6 @@ impl World {
     /// What customers wrote so far.
     pub fn letters(&self) -> &[Letter] {
         &self.letters
-    }
-
-    /// Makes the journal one that began a day ago, while the daemon does not run. What was sent before the beginning is not
-    /// owed, and a beginning in the past is the one thing that cannot be waited for.
-    ///
-    /// # Errors
-    /// When the journal cannot be written.
-    pub fn grow_old(&self) -> anyhow::Result<()> {
-        let journal = self.poller.settings().state().join("state.db");
-        let connection = Connection::open(journal)?;
-        let changed = connection.execute("UPDATE beginning SET at = at - 86400000", [])?;
-        ensure!(changed == 1, "the journal notes no beginning");
-        Ok(())
     }
 
     /// Waits for at most so many milliseconds.

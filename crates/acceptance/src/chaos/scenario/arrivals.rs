@@ -52,7 +52,6 @@ const LONG_AGO: Duration = Duration::from_secs(40 * 60);
 async fn backlog(world: &mut World) -> anyhow::Result<()> {
     world.start().await?;
     world.poller.terminate().await?;
-    world.grow_old()?;
     let old = world.wall.now().earlier(LONG_AGO);
     for n in 0..world.size.pick(200, 1_000) {
         let from = n % world.customers();
@@ -81,9 +80,6 @@ async fn clump(world: &mut World) -> anyhow::Result<()> {
 
 /// Some were sent nine minutes ago and stored just now, some were stored then and are shown just now.
 async fn disorder(world: &mut World) -> anyhow::Result<()> {
-    world.start().await?;
-    world.poller.terminate().await?;
-    world.grow_old()?;
     world.start().await?;
     let mut shown_late = 0;
     for _ in 0..world.size.pick(24, 120) {
