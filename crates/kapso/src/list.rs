@@ -223,22 +223,6 @@ impl Client {
             .collect())
     }
 
-    /// The newest page of what came in, oldest first, whatever its dates: the clocks of Kapso and of this host may differ.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn list_newest_inbound(&self) -> Result<Vec<Arrival>, Error> {
-        let query = ListQuery {
-            direction: Some(Direction::Inbound),
-            ..ListQuery::default()
-        };
-        let items = self.list(&query).await?.items;
-        Ok(oldest_first(items)
-            .into_iter()
-            .map(|item| item.arrival)
-            .collect())
-    }
-
     /// Messages that went to the recipient of `outgoing` with its very words, recorded at `since` or later, oldest
     /// first. There can be several: an agent may say the same twice.
     ///
