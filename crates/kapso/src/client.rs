@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::error::{Call, Error, Refusal, retry_after};
+use crate::error::{Call, Error, Refusal, answered_at, retry_after};
+use crate::lag::Lag;
 use crate::quota::{Meter, Quota, Told};
 
 /// What a [`Client`] is made of.
@@ -92,6 +93,7 @@ pub struct Client {
     deadlines: Deadlines,
     pub(crate) clock: Clock,
     meter: Arc<Mutex<Meter>>,
+    lag: Arc<Mutex<Lag>>,
 }
 
 impl Client {
@@ -115,6 +117,7 @@ impl Client {
             deadlines,
             clock: Clock::system(),
             meter: Arc::new(Mutex::new(Meter::new(Instant::now()))),
+            lag: Arc::default(),
         })
     }
 
@@ -148,6 +151,11 @@ impl Client {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known of Kapso's clock.
+    pub(crate) fn lag(&self) -> MutexGuard<'_, Lag> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes a request and reads its answer, both within the deadline of `call`. `hidden` is what the error of a
     /// refusal must not repeat: the text that was sent.
     pub(crate) async fn exchange(
@@ -169,6 +177,7 @@ impl Client {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         self.meter().learn(Told::read(&headers), Instant::now());
+        self.lag().learn(answered_at(&headers), self.clock.now());
         if status.is_success() {
             let body = body::whole(&mut response).await.map_err(lost)?;
             let body = body.ok_or_else(|| Error::Unreadable {

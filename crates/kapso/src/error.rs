@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use refusal::{Code, Refusal};
-pub(crate) use wait::retry_after;
+pub(crate) use wait::{answered_at, retry_after};
 
 use crate::list::MAX_PAGES;
 

@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod lag;
 mod list;
 mod quota;
 mod send;

@@ -18,6 +18,9 @@ use crate::{Call, Client, Error};
 /// The most pages that are followed: fifty thousand messages, more than any number receives in a look-back.
 pub const MAX_PAGES: usize = 500;
 
+/// How often a read begins anew because Kapso's clock was found to be behind; once is enough for one that stands still.
+const MOST_TRIES: usize = 4;
+
 /// The most items that Kapso puts on a page.
 const PAGE: u8 = 100;
 
@@ -208,31 +211,36 @@ impl Client {
         Err(Error::TooManyPages)
     }
 
-    /// What came in and was recorded by Kapso at `since` or later, oldest first; messages of one second in the
+    /// Every item that was recorded at `since` or later by our clock, wherever Kapso's own stands.
+    async fn list_since(
+        &self,
+        direction: Direction,
+        since: Timestamp,
+    ) -> Result<Vec<Listed>, Error> {
+        let mut allowed = self.lag().most();
+        for _ in 0..MOST_TRIES {
+            let query = ListQuery::of(direction, since.earlier(allowed));
+            let items = self.list_all(query).await?;
+            // The answer itself may be what tells that Kapso's clock is behind.
+            if !self.lag().exceeds(allowed) {
+                return Ok(items);
+            }
+            allowed = self.lag().most();
+        }
+        Err(Error::Unreadable {
+            call: Call::List,
+            what: "Kapso's clock does not come to rest".to_owned(),
+        })
+    }
+
+    /// What came in and was recorded by Kapso at `since` or later, by our clock, oldest first; messages of one second in the
     /// order in which Kapso recorded them.
     ///
     /// # Errors
     /// [`Error`], also when a later page fails: then nothing is returned, because the oldest items are missing.
     pub async fn list_inbound_since(&self, since: Timestamp) -> Result<Vec<Arrival>, Error> {
-        let items = self
-            .list_all(ListQuery::of(Direction::Inbound, since))
-            .await?;
-        Ok(oldest_first(items)
-            .into_iter()
-            .map(|item| item.arrival)
-            .collect())
-    }
-
-    /// The newest page of what came in, oldest first, whatever its dates: the clocks of Kapso and of this host may differ.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn list_newest_inbound(&self) -> Result<Vec<Arrival>, Error> {
-        let query = ListQuery {
-            direction: Some(Direction::Inbound),
-            ..ListQuery::default()
-        };
-        let items = self.list(&query).await?.items;
+        let items = self.list_since(Direction::Inbound, since).await?;
+        self.lag().listed();
         Ok(oldest_first(items)
             .into_iter()
             .map(|item| item.arrival)
@@ -249,9 +257,7 @@ impl Client {
         outgoing: &Outgoing,
         since: Timestamp,
     ) -> Result<Vec<MessageId>, Error> {
-        let items = self
-            .list_all(ListQuery::of(Direction::Outbound, since))
-            .await?;
+        let items = self.list_since(Direction::Outbound, since).await?;
         Ok(oldest_first(items)
             .into_iter()
             .filter_map(|item| item.sent)

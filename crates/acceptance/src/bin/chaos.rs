@@ -9,6 +9,7 @@ use acceptance::chaos::scenario::{self, Scenario};
 use acceptance::chaos::suite::Suite;
 use acceptance::chaos::table;
 use acceptance::chaos::way::Way;
+use acceptance::report;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,9 +51,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     // Dropping the run drops every child process.
     tokio::select! {
         passed = Box::pin(run(&args)) => passed.map(|passed| if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-        _ = terminate.recv() => Ok(ExitCode::from(INTERRUPTED)),
+        _ = tokio::signal::ctrl_c() => Ok(interrupted("SIGINT")),
+        _ = terminate.recv() => Ok(interrupted("SIGTERM")),
     }
+}
+
+fn interrupted(signal: &str) -> ExitCode {
+    report::progress(&format!("{signal}: nothing was shown"));
+    ExitCode::from(INTERRUPTED)
 }
 
 /// Whether everything held.

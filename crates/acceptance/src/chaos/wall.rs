@@ -8,7 +8,7 @@ use model::{Clock, Timestamp};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-/// How exact it is.
+/// How exact it is, while the machine keeps up.
 const STEP: Duration = Duration::from_millis(5);
 
 /// The clock. Clones are hands of the same one.
@@ -42,8 +42,9 @@ impl Wall {
         self.clock.clone()
     }
 
-    /// What it shows.
+    /// What it shows, exactly: it is set first.
     pub fn now(&self) -> Timestamp {
+        self.show();
         self.clock.now()
     }
 

@@ -155,7 +155,9 @@ impl World {
             customer: from,
             number: *count,
         };
-        let incoming = special(Incoming::text(&token.to_string()));
+        // A busy machine lets the clock lag, and a message must not be older than it is.
+        let now = self.wall.now();
+        let incoming = special(Incoming::text(&token.to_string()).sent_at(now));
         let id = self.kapso.receive(&customer(from), incoming);
         self.letters.push(Letter { token, id, listed });
         token

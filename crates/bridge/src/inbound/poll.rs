@@ -38,8 +38,6 @@ pub struct PollTiming {
     pub hint_gap: Duration,
     /// A message that the list has and no push brought after this long was missed by the pushes.
     pub recovery_grace: Duration,
-    /// Between two looks at the newest page whatever its dates, in case the clocks of Kapso and of this host differ.
-    pub undated_every: Duration,
 }
 
 impl PollTiming {
@@ -55,7 +53,6 @@ impl PollTiming {
             hint_gap: Duration::from_secs(3),
             // Kapso's first two retries are over by then (kapso.md 4.6).
             recovery_grace: Duration::from_secs(60),
-            undated_every: Duration::from_secs(30),
         }
     }
 
@@ -68,9 +65,6 @@ impl PollTiming {
         }
     }
 }
-
-/// What was sent longer ago is not taken from the newest page: the ledger may have forgotten it.
-const UNDATED_BACK: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a long wait looks at the wall clock: a laptop that slept has a gap to read.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -98,8 +92,6 @@ pub(crate) struct Poll {
     cursor: Option<Timestamp>,
     /// When the list was last read deeply.
     deep_at: Option<Instant>,
-    /// When the newest page was last looked at whatever its dates; at first when this process began.
-    undated_at: Instant,
     failures: u32,
 }
 
@@ -138,7 +130,6 @@ impl Poll {
             written: None,
             cursor: None,
             deep_at: None,
-            undated_at: Instant::now(),
             failures: 0,
         }
     }
@@ -203,12 +194,7 @@ impl Poll {
         let deep = self
             .deep_at
             .is_none_or(|at| at.elapsed() >= self.timing.deep_every);
-        let mut arrivals = self.list(begun, deep).await?;
-        // Not before the first read is on disk: only then is what is unknown new.
-        if self.cursor.is_some() && self.undated_at.elapsed() >= self.timing.undated_every {
-            arrivals.extend(self.undated(&arrivals, begun).await?);
-            self.undated_at = Instant::now();
-        }
+        let arrivals = self.list(begun, deep).await?;
         let ids: HashSet<MessageId> = arrivals
             .iter()
             .map(|arrival| arrival.id().clone())
@@ -266,22 +252,6 @@ impl Poll {
             .into_iter()
             .map(|arrival| before_start(arrival, began))
             .collect())
-    }
-
-    /// What the newest page has beside `dated`.
-    async fn undated(
-        &self,
-        dated: &[Arrival],
-        begun: Timestamp,
-    ) -> Result<Vec<Arrival>, PollError> {
-        let known: HashSet<&MessageId> = dated.iter().map(Arrival::id).collect();
-        let oldest = begun.earlier(UNDATED_BACK);
-        let mut newest = self.kapso.list_newest_inbound().await?;
-        newest.retain(|arrival| match arrival {
-            Arrival::Message(inbound) => inbound.sent_at >= oldest && !known.contains(&inbound.id),
-            Arrival::Ignored(_) => false,
-        });
-        Ok(newest)
     }
 
     async fn record(

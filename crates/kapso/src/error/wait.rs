@@ -25,6 +25,11 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(wait.clamp(SHORTEST, LONGEST))
 }
 
+/// When the server says that it answered, by its own clock.
+pub(crate) fn answered_at(headers: &HeaderMap) -> Option<Timestamp> {
+    date(headers, &DATE)
+}
+
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let text = headers.get(name)?.to_str().ok()?;
     let instant = HTTP_DATE.parse_timestamp(text).ok()?;

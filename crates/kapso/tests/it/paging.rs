@@ -303,3 +303,37 @@ async fn a_check_is_one_small_read_that_tells_the_limit() -> anyhow::Result<()> 
     assert_eq!((asked.len(), asked[0].parameter("limit")), (1, Some("1")));
     Ok(())
 }
+
+/// An hour before now, as HTTP has it.
+fn an_hour_ago() -> String {
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[tokio::test]
+async fn a_list_whose_clock_is_behind_is_asked_from_as_much_earlier() -> anyhow::Result<()> {
+    let server = Server::start(|_: &Asked| {
+        let body = json!({"data": [], "paging": {"cursors": {"after": null}}}).to_string();
+        let mut answer = answer(200, body);
+        answer
+            .headers_mut()
+            .insert("date", an_hour_ago().parse().unwrap());
+        Some(answer)
+    })
+    .await?;
+    let client = server.client()?;
+    client.list_inbound_since(SINCE).await?;
+    client.find_sent(&outgoing("hello"), SINCE).await?;
+    let since = |asked: &Asked| asked.parameter("since").unwrap()[..17].to_owned();
+    let asked: Vec<String> = server.asked().iter().map(since).collect();
+    // The first answer told of it, and everything after knows.
+    assert_eq!(
+        asked,
+        [
+            "2026-08-29T10:40:",
+            "2026-08-29T09:40:",
+            "2026-08-29T09:40:"
+        ]
+    );
+    Ok(())
+}

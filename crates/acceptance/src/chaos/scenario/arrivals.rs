@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use sandbox::kapso::Incoming;
 use tokio::time::sleep;
 
 use super::Scenario;
 use crate::chaos::blueprint::Ground;
 use crate::chaos::judge::Order;
 use crate::chaos::world::World;
+use crate::world::customer;
 
-pub(super) static ALL: [Scenario; 3] = [
+pub(super) static ALL: [Scenario; 4] = [
     Scenario::new(
         "backlog",
         "1,000 waiting at a start, listed newest first",
@@ -21,6 +23,11 @@ pub(super) static ALL: [Scenario; 3] = [
         Box::pin(clump(world))
     })
     .on(many_customers),
+    Scenario::new(
+        "before-start",
+        "what came before the very first start is never answered",
+        |world| Box::pin(before_start(world)),
+    ),
     Scenario::new(
         "disorder",
         "late by nine minutes, out of order, or shown late",
@@ -42,6 +49,9 @@ fn many_customers() -> Ground {
 
 /// How late the latest messages are.
 const LATE: Duration = Duration::from_secs(9 * 60);
+
+/// As long as it may take until a daemon looks at the list in every way that it has.
+const LONG_ENOUGH: Duration = Duration::from_secs(40);
 
 /// How long the list keeps back what it shows late.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
@@ -76,6 +86,25 @@ async fn clump(world: &mut World) -> anyhow::Result<()> {
         world.write_as(from, |incoming| incoming.sent_at(now).created_at(now));
     }
     Ok(())
+}
+
+/// What nobody owes: an answer to it would be seen as one to nothing that was written.
+async fn before_start(world: &mut World) -> anyhow::Result<()> {
+    for from in 0..world.customers() {
+        for hours in 1..=3 {
+            let then = world.wall.now().earlier(Duration::from_secs(hours * 3600));
+            let old = Incoming::text(&format!("q{from}x{}", 1_000 + hours));
+            let old = old.sent_at(then).created_at(then).unannounced();
+            world.kapso.receive(&customer(from), old);
+        }
+    }
+    world.start().await?;
+    world.write_some(8);
+    sleep(LONG_ENOUGH).await;
+    world.write_some(8);
+    world.kill().await?;
+    world.start().await?;
+    world.answered().await
 }
 
 /// Some were sent nine minutes ago and stored just now, some were stored then and are shown just now.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::Clock;
+use sandbox::kapso::SendFault;
 
 use super::Scenario;
 use crate::chaos::blueprint::Ground;
@@ -36,7 +37,7 @@ pub(super) static ALL: [Scenario; 2] = [
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// An hour ahead and back, an hour behind and back.
+/// An hour ahead and back, an hour behind and back. Replies whose answer was lost are looked up by Kapso's dates, too.
 async fn jumps(world: &mut World) -> anyhow::Result<()> {
     world.start().await?;
     for direction in [1, -1, -1, 1] {
@@ -45,6 +46,8 @@ async fn jumps(world: &mut World) -> anyhow::Result<()> {
             world.while_away(500).await;
         }
         world.wall.jump(direction * 3600);
+        let faults = world.kapso.faults();
+        faults.next_sends(2, SendFault::ResetAfterAccepting);
         world.write_some(8);
         world.answered().await?;
         if world.dice.bool() {

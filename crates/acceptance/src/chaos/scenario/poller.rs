@@ -48,6 +48,9 @@ const LIFE: u64 = 500;
 /// The longest until a daemon that was started for the first time has made its journal.
 const BIRTH: Duration = Duration::from_secs(15);
 
+/// The time of a message is in whole seconds, and cut off: after this long it is surely another one.
+const WHOLE_SECOND: Duration = Duration::from_millis(1100);
+
 /// Milliseconds between two moments at which somebody may write.
 const MOMENT: u64 = 80;
 
@@ -104,8 +107,7 @@ async fn first_start(world: &mut World) -> anyhow::Result<()> {
         world
             .until(BIRTH, "there is a journal", |_| Ok(journal.exists()))
             .await?;
-        // The time of a message is in whole seconds, and cut off.
-        sleep(Duration::from_secs(1)).await;
+        sleep(WHOLE_SECOND).await;
         let from = world.dice.u32(0..world.customers());
         world.write(from);
         world.kill().await?;
@@ -114,6 +116,7 @@ async fn first_start(world: &mut World) -> anyhow::Result<()> {
         world.idle().await?;
         world.poller.terminate().await?;
         fs::remove_dir_all(&state)?;
+        sleep(WHOLE_SECOND).await;
     }
     world.start().await
 }
