@@ -34,16 +34,18 @@ const OLDEST: [&str; 3] = [
         AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.turn_id = oldest.id))",
 ];
 
-/// Rows whose words can be dropped.
-struct Wordy {
+/// A kind of row whose words can be dropped.
+pub(crate) struct Wordy {
     kind: &'static str,
     /// The last row of the next step, counted from a row on.
     step: &'static str,
-    /// Drops the words of what is over, from a row on and up to another.
-    blank: &'static str,
+    /// Drops the words of what is over, from a row on and up to another. What is over is what does not wait: naming its
+    /// states would make SQLite go through the index of the states instead.
+    pub(crate) blank: &'static str,
 }
 
-const WORDY: [Wordy; 3] = [
+/// The kinds of row that have words.
+pub(crate) const WORDY: [Wordy; 3] = [
     Wordy {
         kind: "message",
         step: "SELECT MAX(seq) FROM (SELECT seq FROM message WHERE seq > $1 ORDER BY seq LIMIT $2) AS next",
@@ -60,7 +62,7 @@ const WORDY: [Wordy; 3] = [
         kind: "outgoing",
         step: "SELECT MAX(id) FROM (SELECT id FROM outgoing WHERE id > $1 ORDER BY id LIMIT $2) AS next",
         blank: "UPDATE outgoing SET body = '' WHERE id > $1 AND id <= $2
-                AND octet_length(body) > 0 AND state IN ('sent', 'failed', 'dropped')",
+                AND octet_length(body) > 0 AND state NOT IN ('queued', 'sending', 'unknown')",
     },
 ];
 

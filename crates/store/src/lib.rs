@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_reads_on_the_way_of_a_message_use_their_index_and_sort_nothing() {
+    async fn what_verbs_look_for_they_find_by_an_index_and_sort_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Clock::system()).await.unwrap();
         for (statement, index) in [
@@ -125,6 +125,12 @@ mod tests {
             (outgoing::CLAIM, "outgoing_waiting"),
             (messages::RECEIVED, "message_received"),
             (turns::OPEN, "turn_open"),
+            (sending::WAITS, "outgoing_waiting"),
+            (receipts::UNDECIDED, "outgoing_waiting"),
+            (receipts::KEPT, "receipt_chat"),
+            (forget::WORDY[0].blank, "INTEGER PRIMARY KEY"),
+            (forget::WORDY[1].blank, "INTEGER PRIMARY KEY"),
+            (forget::WORDY[2].blank, "INTEGER PRIMARY KEY"),
         ] {
             let plan = plan(&store, statement).await;
             assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");

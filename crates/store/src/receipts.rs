@@ -18,8 +18,12 @@ const ANY_WAITS: &str =
 
 /// A request of the chat is under way, or its answer was lost. The long way round, because the index
 /// `outgoing_waiting` serves only what repeats its condition.
-const UNDECIDED: &str = "SELECT 1 FROM outgoing
+pub(crate) const UNDECIDED: &str = "SELECT 1 FROM outgoing
      WHERE chat = $1 AND state IN ('queued', 'sending', 'unknown') AND state <> 'queued' LIMIT 1";
+
+/// What is kept of a chat, in the order of its first words.
+pub(crate) const KEPT: &str =
+    "SELECT wamid, text FROM receipt WHERE chat = $1 AND first_at >= $2 ORDER BY first_at";
 
 impl Store {
     /// Takes down what WhatsApp tells of messages that went out. Returns the chats, each once, in which a request has
@@ -65,10 +69,7 @@ impl Store {
         let words = row.outgoing.body.text().trim().to_owned();
         let id = row.id.0;
         self.read(move |connection| {
-            let mut kept = prepared(
-                connection,
-                "SELECT wamid, text FROM receipt WHERE chat = $1 AND first_at >= $2 ORDER BY first_at, wamid",
-            )?;
+            let mut kept = prepared(connection, KEPT)?;
             let mut kept = kept.query(params![chat, since.as_millis()])?;
             while let Some(row) = kept.next()? {
                 let text: Option<String> = row.get(1)?;

@@ -13,6 +13,11 @@ use crate::state::{MessageState, OutgoingState, TurnState};
 /// How many different reasons [`Store::events`] reports, the most frequent first; the rest is left out.
 const MOST_EVENTS: i64 = 50;
 
+/// Since when the message waits that waits longest. The first rows in their order tell: a long queue is not read whole.
+const OLDEST_RECEIVED: &str = "SELECT MIN(COALESCE(released_at, received_at)) FROM (
+        SELECT released_at, received_at FROM message WHERE state = 'received' AND reason IS NULL
+        ORDER BY seq LIMIT 100) AS first";
+
 /// How much is in the journal, how long the oldest of it has waited, and what it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Depths {
@@ -22,7 +27,7 @@ pub struct Depths {
     pub turns: BTreeMap<TurnState, u64>,
     /// Rows by state; a state without rows is missing.
     pub outgoing: BTreeMap<OutgoingState, u64>,
-    /// Age of the oldest message in `received`.
+    /// Age of the oldest message in `received`; where the operator gave it another life, since then.
     pub oldest_received: Option<Duration>,
     /// Age of the oldest unfinished turn.
     pub oldest_turn: Option<Duration>,
@@ -126,7 +131,7 @@ fn depths(connection: &Connection, now: Timestamp, bytes: u64) -> Result<Depths,
         messages: counts(connection, messages, MessageState::parse)?,
         turns: counts(connection, turns, TurnState::parse)?,
         outgoing: counts(connection, outgoing, OutgoingState::parse)?,
-        oldest_received: age("SELECT MIN(received_at) FROM message WHERE state = 'received'")?,
+        oldest_received: age(OLDEST_RECEIVED)?,
         oldest_turn: age("SELECT MIN(created_at) FROM turn WHERE state IN ('queued', 'asked')")?,
         oldest_outgoing: age(
             "SELECT MIN(created_at) FROM outgoing WHERE state IN ('queued', 'sending', 'unknown')",
