@@ -38,6 +38,7 @@ fn turn(text: String) -> Turn {
         key: IdempotencyKey::new("4eb06c98-3ae5-4b63-9be5-e95d3f57e50d").expect("a key"),
         text,
         context: String::new(),
+        command: false,
         last: MessageId::new("wamid.LAST").expect("an id"),
     }
 }

@@ -105,6 +105,8 @@ mod tests {
             number: NumberId::new("1").unwrap(),
             id: MessageId::new("wamid.1").unwrap(),
             from: Identity::new(sender).unwrap(),
+            user: None,
+            known_as: None,
             name: None,
             sent_at: Timestamp::from_seconds(1),
             content,

@@ -125,6 +125,7 @@ impl Turns {
                 Waited::Long => envelope::backlog(first.role(), inbounds),
             },
             context: envelope::provenance(first.role(), sender, waited),
+            command: false,
             last: last.message().inbound.id.clone(),
         })
     }

@@ -260,6 +260,8 @@ fn inbound(
     Ok(Inbound {
         number: number.clone(),
         id: id.clone(),
+        user: message.user(&from, context),
+        known_as: None,
         from,
         name: message.name(context),
         sent_at,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatKey, Identity, MessageId, NumberId, Timestamp};
+use crate::{ChatKey, Identity, MessageId, NumberId, Phone, Timestamp, UserId};
 
 /// One item of a poll or a webhook, read. Both kinds become a row, so that neither is looked at twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,12 @@ pub struct Inbound {
     pub id: MessageId,
     /// The sender as the provider named them; answers go to this form.
     pub from: Identity,
+    /// The business-scoped user id that the provider gave beside the number (kapso.md 6.2); none where `from` is it.
+    #[serde(default)]
+    pub user: Option<UserId>,
+    /// The number that the user id in `from` was seen with before. The ledger fills it in; nobody else may.
+    #[serde(default)]
+    pub known_as: Option<Phone>,
     /// The profile name. Chosen by the sender: data, never authority.
     pub name: Option<String>,
     /// When the person sent it, by WhatsApp's clock, to the second.
@@ -104,9 +110,16 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// Who wrote, by the name under which they are known: of two names of one person, the number.
+    pub fn person(&self) -> Identity {
+        self.known_as
+            .clone()
+            .map_or_else(|| self.from.clone(), Identity::Phone)
+    }
+
     /// The chat that the message belongs to.
     pub fn chat(&self) -> ChatKey {
-        ChatKey::new(self.number.clone(), &self.from)
+        ChatKey::new(self.number.clone(), &self.person())
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Turn {
     /// What the agent's system prompt says about the sender: the bridge's words, never the sender's.
     #[serde(default)]
     pub context: String,
+    /// Whether the text is one of the gateway's own commands, and the sender may use it.
+    #[serde(default)]
+    pub command: bool,
     /// The last message of the turn: the one to mark read and to type under.
     pub last: MessageId,
 }

@@ -218,6 +218,8 @@ mod tests {
             number: NumberId::new("1").unwrap(),
             id: MessageId::new("wamid.1").unwrap(),
             from: Identity::new("+15551234567").unwrap(),
+            user: None,
+            known_as: None,
             name: Some(name.to_owned()),
             sent_at: Timestamp::from_seconds(1),
             content,

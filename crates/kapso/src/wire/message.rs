@@ -1,6 +1,6 @@
 //! The message object, and who is on its two ends.
 
-use model::{Identity, MessageId};
+use model::{Identity, MessageId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -154,6 +154,18 @@ impl Message {
             self.from_parent_user_id.as_ref(),
             context.and_then(|chat| chat.parent_business_scoped_user_id.as_ref()),
         ])
+    }
+
+    /// The user id of the person who wrote, where one stands beside the number `from`.
+    pub(super) fn user(&self, from: &Identity, context: Option<&Conversation>) -> Option<UserId> {
+        let ids = identities([
+            self.from_user_id.as_ref(),
+            context.and_then(|chat| chat.business_scoped_user_id.as_ref()),
+        ]);
+        ids.into_iter().find_map(|id| match (from, id) {
+            (Identity::Phone(_), Identity::User(user)) => Some(user),
+            (Identity::Phone(_) | Identity::User(_), _) => None,
+        })
     }
 
     /// Who an outbound message went to: the number if any field knows it, else the user id. Where that is a whole

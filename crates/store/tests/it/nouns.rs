@@ -126,6 +126,8 @@ pub(crate) fn inbound(n: u32, id: u32) -> Inbound {
         number: number(),
         id: wamid(&format!("wamid.{n}.{id}")),
         from: person(n),
+        user: None,
+        known_as: None,
         name: Some("Ann \"A\" O'Hara\n𝄞".to_owned()),
         sent_at: Timestamp::from_millis(START.as_millis() + i64::from(id) * 1000),
         content: Content::Text {

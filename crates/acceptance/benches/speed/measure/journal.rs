@@ -67,6 +67,8 @@ fn arrival(number: usize) -> anyhow::Result<Arrival> {
         number: NumberId::new(NUMBER)?,
         id: MessageId::new(&format!("wamid.{number:030}"))?,
         from: Identity::new(&digits(number % SENDERS))?,
+        user: None,
+        known_as: None,
         name: Some("Ana".to_owned()),
         sent_at: Clock::system().now(),
         content: Content::Text { body },
