@@ -1,19 +1,25 @@
 //! A chat's owner: takes what was received, message by message, through guard, turn and relay.
 //!
-//! Everything it needs to go on after a crash is in the store; it may be stopped at any await.
+//! The order is: may this person speak, is the message fresh, is it open, is it too much, is it held back, is it a command of
+//! the gateway; then it is a turn. Everything it needs to go on after a crash is in the store; it may be stopped at any await.
 
+mod conversation;
+mod instead;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{ChatKey, Clock, Inbound, Outgoing, OutgoingBody, Reply, Timestamp, Turn};
-use store::{Settled, Store, StoreError, StoredMessage, Stumbled, TurnId};
+use gateway::command::neutral;
+use model::{ChatKey, Clock, InvalidId, Timestamp, Turn};
+use store::{Store, StoreError, StoredMessage, Stumbled};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::guard::{Admitted, Policy, Rates, Verdict};
+use crate::guard::{Admitted, Guard, Over, Verdict};
+use crate::hook::Announcer;
 use crate::lanes::{Lanes, Stage, Step};
 use crate::outbound::Outbound;
-use crate::relay;
-use crate::turn::{Asking, Begun, Heard, Turns, Waited};
+use crate::turn::{Begun, Turns, Waited};
 use crate::typing::Typing;
 
 /// When a message is not fresh any more. Ages count from when it was sent, or released from quarantine.
@@ -55,14 +61,13 @@ const STUMBLED: &str = "broke the bridge twice";
 #[derive(Debug)]
 pub(crate) struct Chats {
     pub(crate) store: Store,
-    pub(crate) policy: Policy,
-    pub(crate) rates: Rates,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) strangers: Announcer,
     pub(crate) turns: Turns,
     pub(crate) outbound: Lanes<Outbound>,
     pub(crate) typing: Typing,
     pub(crate) clock: Clock,
     pub(crate) staleness: Staleness,
-    pub(crate) deny_message: String,
     pub(crate) error_message: String,
     pub(crate) stop: CancellationToken,
 }
@@ -79,9 +84,14 @@ impl Stage for Chats {
         let Some(next) = self.store.received(chat, 1).await?.into_iter().next() else {
             return Ok(Step::Idle);
         };
-        match self.policy.judge(&next.inbound, &next) {
+        if self.guard.policy(&chat.number).is_none() {
+            warn!(%chat, "waits: its number is not configured any more");
+            return Ok(Step::Idle);
+        }
+        match self.guard.judge(&next.inbound, &next) {
             Verdict::Admitted(admitted) => return self.admit(admitted).await,
             Verdict::Refused => self.refuse(&next).await?,
+            Verdict::Unpaired => self.ask_to_pair(&next).await?,
             Verdict::NoQuestion(reason) => self.store.ignore(next.id, reason).await?,
         }
         Ok(Step::Again)
@@ -109,43 +119,75 @@ impl Chats {
             self.store.expire(message.id, "too_old").await?;
             return Ok(Step::Again);
         }
-        if let Err(wait) = self.rates.take(&chat, now) {
-            debug!(wamid = %message.inbound.id, wait_s = wait.as_secs(), "over the rate, waiting");
-            return Ok(Step::After(wait));
+        if let Some(closed) = self.guard.rules().closed(now) {
+            return self.wait_until_open(message, closed).await;
+        }
+        match self.guard.pace(&chat, now) {
+            Ok(()) => {}
+            Err(Over::Wait(wait)) => {
+                debug!(wamid = %message.inbound.id, wait_s = wait.as_secs(), "over the rate, waiting");
+                return Ok(Step::After(wait));
+            }
+            Err(Over::Drop) => {
+                info!(wamid = %message.inbound.id, "over the rate, dropped");
+                self.store.refuse(message.id, "over_limit", None).await?;
+                return Ok(Step::Again);
+            }
+        }
+        let released = message.released_at.is_some();
+        if let Some(held) = self.guard.rules().holds(&message.inbound, released) {
+            self.hold_back(message, held).await?;
+            return Ok(Step::Again);
+        }
+        if let Some(command) = self.command_of(&first) {
+            return self.ask(self.turns.command(&first, command), vec![message.id]).await;
         }
         if age <= self.staleness.backlog_after {
-            return self.ask(&first, &[], Waited::No).await;
+            return self.ask(self.turns.of(&first, &[], Waited::No), vec![message.id]).await;
         }
         let waiting = self.store.received(&chat, BACKLOG_MOST).await?;
         let rest: Vec<_> = waiting
             .iter()
             .skip_while(|other| other.id == message.id)
-            .map_while(
-                |message| match self.policy.judge(&message.inbound, message) {
-                    Verdict::Admitted(admitted) => Some(admitted),
-                    Verdict::Refused | Verdict::NoQuestion(_) => None,
-                },
-            )
-            .take_while(|admitted| {
-                self.staleness.age(admitted.message(), now) <= self.staleness.max_age
-            })
+            .map_while(|message| self.joins(message, now))
             .collect();
-        self.ask(&first, &rest, Waited::Long).await
+        let ids = std::iter::once(&first).chain(&rest);
+        let ids = ids.map(|admitted| admitted.message().id).collect();
+        self.ask(self.turns.of(&first, &rest, Waited::Long), ids).await
+    }
+
+    /// Whether a message that waits behind another may be handed over with it: nothing else is to be done about it.
+    fn joins<'m>(
+        &self,
+        message: &'m StoredMessage,
+        now: Timestamp,
+    ) -> Option<Admitted<&'m StoredMessage>> {
+        let Verdict::Admitted(admitted) = self.guard.judge(&message.inbound, message) else {
+            return None;
+        };
+        let fresh = self.staleness.age(message, now) <= self.staleness.max_age;
+        let held = self
+            .guard
+            .rules()
+            .holds(&message.inbound, message.released_at.is_some());
+        let plain = held.is_none() && self.command_of(&admitted).is_none();
+        (fresh && plain).then_some(admitted)
+    }
+
+    /// The command of the gateway that the message is, if its sender may use it. What follows the command is data.
+    fn command_of(&self, admitted: &Admitted<&StoredMessage>) -> Option<String> {
+        let inbound = &admitted.message().inbound;
+        let policy = self.guard.policy(&inbound.number)?;
+        let (command, rest) = policy.command(admitted.role(), inbound)?;
+        Some(format!("{command} {}", neutral(rest)).trim_end().to_owned())
     }
 
     /// Writes a turn down and sees it through.
-    async fn ask(
-        &self,
-        first: &Admitted<&StoredMessage>,
-        rest: &[Admitted<&StoredMessage>],
-        waited: Waited,
-    ) -> Result<Step, StoreError> {
-        let all = std::iter::once(first).chain(rest);
-        let ids: Vec<i64> = all.map(|admitted| admitted.message().id).collect();
-        let turn = match self.turns.of(first, rest, waited) {
+    async fn ask(&self, turn: Result<Turn, InvalidId>, ids: Vec<i64>) -> Result<Step, StoreError> {
+        let turn = match turn {
             Ok(turn) => turn,
             Err(invalid) => {
-                error!(%invalid, "gateway.session_key makes no session for this sender");
+                error!(%invalid, "the configured session makes no key for this sender");
                 for id in ids {
                     self.store.fail(id, "no_session").await?;
                 }
@@ -155,102 +197,5 @@ impl Chats {
         let begun = self.turns.begin(turn, &ids).await?;
         self.converse(begun).await?;
         Ok(Step::Again)
-    }
-
-    async fn refuse(&self, message: &StoredMessage) -> Result<(), StoreError> {
-        let inbound = &message.inbound;
-        let notice = (!self.deny_message.is_empty()).then(|| notice(inbound, &self.deny_message));
-        let noticed = self
-            .store
-            .refuse(message.id, "not_allowed", notice.as_ref())
-            .await?;
-        info!(wamid = %inbound.id, from = %inbound.from, noticed, "refused: the sender has no role");
-        if noticed {
-            self.outbound.wake(inbound.chat());
-        }
-        Ok(())
-    }
-
-    /// One turn from its row to its settlement.
-    async fn converse(&self, begun: Begun) -> Result<(), StoreError> {
-        let stored = &begun.stored;
-        let span = info_span!("turn", id = %stored.id, session = %stored.turn.session);
-        self.hear_out(begun).instrument(span).await
-    }
-
-    async fn hear_out(&self, begun: Begun) -> Result<(), StoreError> {
-        let stored = &begun.stored;
-        let (id, turn, said_before) = (stored.id, stored.turn.clone(), stored.said);
-        let typing = self.typing.keep(turn.last.clone());
-        let mut asking = Asking::take_up(&self.turns, begun).await;
-        let mut said = 0;
-        let reply = loop {
-            match asking.next().await? {
-                Heard::Text(text) => {
-                    let parts = relay::parts(&turn, &Reply::Say(vec![text]), "");
-                    said += self.say(id, &turn, said, &parts).await?;
-                }
-                Heard::Over(reply) => break reply,
-            }
-        };
-        drop(typing);
-        let (outcome, mut parts) = self.outcome(&turn, reply, said.max(said_before));
-        if said_before > 0 && !parts.is_empty() {
-            // An earlier process queued the beginning of this answer: the rows sort out what is new.
-            self.say(id, &turn, said, &parts).await?;
-            parts.clear();
-        }
-        self.store.settle(id, outcome, &parts).await?;
-        debug!(parts = parts.len(), "settled");
-        self.outbound.wake(turn.chat);
-        Ok(())
-    }
-
-    /// Queues parts that are known before the turn is over; how many places they take.
-    async fn say(
-        &self,
-        id: TurnId,
-        turn: &Turn,
-        from: u32,
-        parts: &[Outgoing],
-    ) -> Result<u32, StoreError> {
-        self.store.say(id, from, parts).await?;
-        self.outbound.wake(turn.chat.clone());
-        Ok(u32::try_from(parts.len()).unwrap_or(u32::MAX))
-    }
-
-    /// How the turn ends, and what of it is still to be sent; `said` parts were queued while it went on.
-    fn outcome(&self, turn: &Turn, reply: Reply, said: u32) -> (Settled, Vec<Outgoing>) {
-        match (reply, said) {
-            (reply @ Reply::Say(_), _) => (Settled::Answered, relay::parts(turn, &reply, "")),
-            (Reply::Silent, 0) => (Settled::Silent, Vec::new()),
-            (Reply::Silent, _) => (Settled::Answered, Vec::new()),
-            (Reply::Failed { detail }, 0) => {
-                error!(detail, "the run failed");
-                let parts = relay::parts(
-                    turn,
-                    &Reply::Failed {
-                        detail: detail.clone(),
-                    },
-                    &self.error_message,
-                );
-                (Settled::Failed { reason: detail }, parts)
-            }
-            (Reply::Failed { detail }, _) => {
-                warn!(detail, "the run failed after it had answered");
-                (Settled::Answered, Vec::new())
-            }
-        }
-    }
-}
-
-fn notice(inbound: &Inbound, text: &str) -> Outgoing {
-    Outgoing {
-        chat: inbound.chat(),
-        to: inbound.from.clone(),
-        body: OutgoingBody::Text {
-            body: text.to_owned(),
-        },
-        quote: None,
     }
 }

@@ -1,28 +1,39 @@
-//! Stage 3: who may speak, as whom, and how often.
+//! Stage 3: who may speak, as whom, how often, about what and when.
 //!
 //! Pure: configuration, sender and time are arguments. [`Admitted`] can only be made here, so nothing reaches
-//! the agent that did not pass. An empty allowlist admits nobody.
+//! the agent that did not pass. An empty allowlist admits nobody, and so does a number that is not configured. Identity is
+//! what the provider vouches for: a number, or a business-scoped user id, compared whole.
 
+mod approvals;
+mod hours;
+mod policy;
 mod rate;
+mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::iter;
 use std::time::Duration;
 
-use model::{Content, Identity, Inbound, Role};
+use model::{ChatKey, Content, Identity, Inbound, NumberId, Role, Timestamp};
 
+pub use self::approvals::Approvals;
+pub use self::hours::{Closed, Hours};
+pub use self::policy::{OverLimit, Policy, Strangers};
 pub use self::rate::Rates;
+pub use self::rules::{Held, Rule, Rules, Words};
 
-/// Who may speak.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Whether senders without a role are admitted (`security.mode = "open"`) with this role.
-    pub strangers: Option<Role>,
-    /// The role of each known sender, by canonical identity.
-    pub roles: BTreeMap<Identity, Role>,
-    /// Messages admitted per `window` and sender.
-    pub rate_limit: u32,
-    /// The time in which `rate_limit` messages are admitted.
-    pub window: Duration,
+/// The guard of every number.
+#[derive(Debug)]
+pub struct Guard {
+    numbers: HashMap<NumberId, Gate>,
+    approvals: Approvals,
+    rules: Rules,
+}
+
+#[derive(Debug)]
+struct Gate {
+    policy: Policy,
+    rates: Rates,
 }
 
 /// A message that may go to the agent, and the sender's role.
@@ -51,15 +62,50 @@ pub enum Verdict<T> {
     Admitted(Admitted<T>),
     /// The sender may not speak.
     Refused,
+    /// The sender may not speak, and may ask the operator to be let in.
+    Unpaired,
     /// It is recorded and is no question: a reaction, or WhatsApp's own words.
     NoQuestion(&'static str),
 }
 
-impl Policy {
+/// A sender wrote more often than the limit allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The message waits for so long.
+    Wait(Duration),
+    /// The message is dropped.
+    Drop,
+}
+
+impl Guard {
+    /// The guard of the numbers of `policies`.
+    pub fn new(
+        policies: impl IntoIterator<Item = (NumberId, Policy)>,
+        approvals: Approvals,
+        rules: Rules,
+    ) -> Self {
+        let gates = policies.into_iter().map(|(number, policy)| {
+            let rates = Rates::new(policy.rate_limit, policy.window);
+            (number, Gate { policy, rates })
+        });
+        Self {
+            numbers: gates.collect(),
+            approvals,
+            rules,
+        }
+    }
+
     /// Judges one message of which `inbound` is the content and `message` the caller's handle.
     pub fn judge<T>(&self, inbound: &Inbound, message: T) -> Verdict<T> {
-        let Some(role) = self.role(&inbound.from) else {
+        let Some(gate) = self.numbers.get(&inbound.number) else {
             return Verdict::Refused;
+        };
+        let user = inbound.user.clone().map(Identity::User);
+        let Some(role) = self.role_on(gate, &inbound.chat(), [&inbound.from].into_iter().chain(&user)) else {
+            return match gate.policy.strangers {
+                Strangers::Paired { .. } => Verdict::Unpaired,
+                Strangers::Refused | Strangers::Admitted(_) => Verdict::Refused,
+            };
         };
         match &inbound.content {
             Content::Reaction { .. } => Verdict::NoQuestion("reaction"),
@@ -70,116 +116,61 @@ impl Policy {
             | Content::Contacts { .. }
             | Content::Choice(_)
             | Content::Order { .. }
-            | Content::Unsupported { .. } => Verdict::Admitted(Admitted {
-                message,
-                role: role.clone(),
-            }),
+            | Content::Unsupported { .. } => Verdict::Admitted(Admitted { message, role }),
         }
     }
 
-    fn role(&self, sender: &Identity) -> Option<&Role> {
-        self.roles
-            .get(&sender.canonical())
-            .or(self.strangers.as_ref())
+    /// As whom the person of `chat` speaks now, if at all.
+    pub fn role(&self, chat: &ChatKey) -> Option<Role> {
+        self.role_on(self.numbers.get(&chat.number)?, chat, None)
+    }
+
+    /// The person's role by any of their names; `others` need not be canonical.
+    fn role_on<'n>(
+        &self,
+        gate: &Gate,
+        chat: &ChatKey,
+        others: impl IntoIterator<Item = &'n Identity>,
+    ) -> Option<Role> {
+        let policy = &gate.policy;
+        let by_name = || policy.listed(others.into_iter().filter(|name| matches!(name, Identity::User(_))));
+        let listed = policy.listed(iter::once(chat.peer())).or_else(by_name);
+        let open = match &policy.strangers {
+            Strangers::Admitted(role) => Some(role),
+            Strangers::Refused | Strangers::Paired { .. } => None,
+        };
+        listed
+            .cloned()
+            .or_else(|| self.approvals.role(chat))
+            .or_else(|| open.cloned())
+    }
+
+    /// Counts a message that is about to be handed over.
+    ///
+    /// # Errors
+    /// [`Over`] when the sender's bucket is empty.
+    pub fn pace(&self, chat: &ChatKey, now: Timestamp) -> Result<(), Over> {
+        let Some(gate) = self.numbers.get(&chat.number) else {
+            return Ok(());
+        };
+        gate.rates
+            .take(chat, now)
+            .map_err(|wait| match gate.policy.over_limit {
+                OverLimit::Wait => Over::Wait(wait),
+                OverLimit::Drop => Over::Drop,
+            })
+    }
+
+    /// What is configured of a number.
+    pub fn policy(&self, number: &NumberId) -> Option<&Policy> {
+        self.numbers.get(number).map(|gate| &gate.policy)
+    }
+
+    /// The operator's rules about what is said and when.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use model::{MessageId, NumberId, Source, Timestamp};
-
-    use super::*;
-
-    fn policy(open: bool) -> Policy {
-        let admin = Identity::new("+54 9 11 5555 1234").unwrap().canonical();
-        Policy {
-            strangers: open.then(|| Role("guest".into())),
-            roles: BTreeMap::from([(admin, Role("admin".into()))]),
-            rate_limit: 10,
-            window: Duration::from_secs(60),
-        }
-    }
-
-    fn from(sender: &str, content: Content) -> Inbound {
-        Inbound {
-            number: NumberId::new("1").unwrap(),
-            id: MessageId::new("wamid.1").unwrap(),
-            from: Identity::new(sender).unwrap(),
-            user: None,
-            known_as: None,
-            name: None,
-            sent_at: Timestamp::from_seconds(1),
-            content,
-            quoted: None,
-            forwarded: false,
-            source: Source::Poll,
-        }
-    }
-
-    fn text() -> Content {
-        Content::Text { body: "hi".into() }
-    }
-
-    fn role(verdict: Verdict<()>) -> Option<String> {
-        match verdict {
-            Verdict::Admitted(admitted) => Some(admitted.role().to_string()),
-            Verdict::Refused | Verdict::NoQuestion(_) => None,
-        }
-    }
-
-    #[test]
-    fn c10_any_spelling_of_a_listed_number_is_admitted() {
-        assert_eq!(
-            role(policy(false).judge(&from("541155551234", text()), ())),
-            Some("admin".into())
-        );
-    }
-
-    #[test]
-    fn a_stranger_is_refused_and_an_empty_list_admits_nobody() {
-        let nobody = Policy {
-            roles: BTreeMap::new(),
-            ..policy(false)
-        };
-        assert!(matches!(
-            policy(false).judge(&from("+15551234567", text()), ()),
-            Verdict::Refused
-        ));
-        assert!(matches!(
-            nobody.judge(&from("541155551234", text()), ()),
-            Verdict::Refused
-        ));
-        assert_eq!(
-            role(policy(true).judge(&from("+15551234567", text()), ())),
-            Some("guest".into())
-        );
-    }
-
-    #[test]
-    fn a_user_id_never_matches_by_its_digits() {
-        let listed = Policy {
-            roles: BTreeMap::from([(Identity::new("+1234567890").unwrap(), Role("admin".into()))]),
-            ..policy(false)
-        };
-        assert!(matches!(
-            listed.judge(&from("US.1234567890", text()), ()),
-            Verdict::Refused
-        ));
-    }
-
-    #[test]
-    fn a_reaction_is_no_question_and_a_stranger_learns_nothing_by_one() {
-        let reaction = || Content::Reaction {
-            to: MessageId::new("wamid.2").unwrap(),
-            emoji: None,
-        };
-        assert!(matches!(
-            policy(false).judge(&from("541155551234", reaction()), ()),
-            Verdict::NoQuestion(_)
-        ));
-        assert!(matches!(
-            policy(false).judge(&from("+15551234567", reaction()), ()),
-            Verdict::Refused
-        ));
-    }
-}
+pub(crate) mod tests;

@@ -8,6 +8,7 @@ mod chat;
 pub mod control;
 pub mod guard;
 mod health;
+mod hook;
 pub mod inbound;
 mod lanes;
 mod nudge;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::transcript::Transcripts;
-use model::Clock;
+use model::{Clock, NumberId};
 pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,8 +31,10 @@ use tracing::{error, info};
 
 use crate::chat::Chats;
 pub use crate::chat::Staleness;
-use crate::guard::{Policy, Rates};
+use crate::guard::{Approvals, Guard, Policy, Rules};
 pub use crate::health::{Health, Pushes, Seen};
+use crate::hook::Announcer;
+pub use crate::hook::Hook;
 use crate::inbound::poll::PollTiming;
 use crate::inbound::webhook::Door;
 use crate::inbound::{Inbound, Wake};
@@ -41,7 +44,7 @@ use crate::outbound::Outbound;
 pub use crate::outbound::SendTiming;
 pub use crate::retention::Retention;
 use crate::turn::Turns;
-pub use crate::turn::{Sessions, TurnTiming};
+pub use crate::turn::{Prompts, Route, Routes, Sessions, Target, TurnTiming};
 use crate::typing::Typing;
 
 /// Chats whose turns are worked on at once. Others wait in the order in which they came; their messages are rows.
@@ -53,14 +56,18 @@ const SENDS_AT_ONCE: usize = 32;
 /// How the bridge behaves, checked and free of the configuration file's shape.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Who may speak.
-    pub policy: Policy,
-    /// What a refused sender is told, once a day at most; empty says nothing.
-    pub deny_message: String,
+    /// The business numbers that are answered for.
+    pub numbers: Vec<NumberOptions>,
+    /// What is held back, and when it is closed.
+    pub rules: Rules,
+    /// Whose messages go to another agent or session.
+    pub routes: Routes,
+    /// What the operator tells the agent about chats.
+    pub prompts: Prompts,
+    /// What is run when a stranger writes.
+    pub stranger_hook: Option<Hook>,
     /// What a sender is told when the agent fails; empty says nothing.
     pub error_message: String,
-    /// Which conversations are used at the gateway.
-    pub sessions: Sessions,
     /// Intervals of reading the list.
     pub poll: PollTiming,
     /// Whether the list is read at its interval although messages are pushed.
@@ -79,6 +86,26 @@ pub struct Options {
     pub drain: Duration,
 }
 
+/// How the bridge behaves on one business number.
+#[derive(Debug, Clone)]
+pub struct NumberOptions {
+    /// Meta's id of the number.
+    pub id: NumberId,
+    /// Who may speak on it.
+    pub policy: Policy,
+    /// Which conversations are used at the gateway.
+    pub sessions: Sessions,
+}
+
+impl Options {
+    /// The guard of all numbers, with whom the operator has let in.
+    pub fn guard(&self, approvals: Approvals) -> Guard {
+        let numbers = self.numbers.iter();
+        let policies = numbers.map(|number| (number.id.clone(), number.policy.clone()));
+        Guard::new(policies, approvals, self.rules.clone())
+    }
+}
+
 /// What the bridge stands on: its edges, its journal, its clock.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -90,6 +117,8 @@ pub struct Parts {
     pub store: Store,
     /// Session transcripts, where replies are read from them.
     pub transcripts: Option<Transcripts>,
+    /// Who may speak, as whom and how often.
+    pub guard: Arc<Guard>,
     /// The wall clock.
     pub clock: Clock,
     /// Where the stages report.
@@ -286,18 +315,28 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         gateway,
         store,
         transcripts,
+        guard,
         clock,
         ..
     } = parts.clone();
+    let sessions = options.numbers.iter();
+    let sessions = sessions.map(|number| (number.id.clone(), number.sessions.clone()));
     Chats {
-        policy: options.policy.clone(),
-        rates: Rates::new(options.policy.rate_limit, options.policy.window),
+        guard,
+        strangers: Announcer::start(
+            options.stranger_hook.clone(),
+            clock.clone(),
+            &life.tracker,
+            life.stop.clone(),
+        ),
         turns: Turns {
             gateway,
             store: store.clone(),
             transcripts,
             clock: clock.clone(),
-            sessions: options.sessions.clone(),
+            sessions: sessions.collect(),
+            routes: options.routes.clone(),
+            prompts: options.prompts.clone(),
             timing: options.turn.clone(),
         },
         outbound: outbound.clone(),
@@ -309,7 +348,6 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         store,
         clock,
         staleness: options.staleness.clone(),
-        deny_message: options.deny_message.clone(),
         error_message: options.error_message.clone(),
         stop: life.stop.clone(),
     }

@@ -8,27 +8,42 @@ mod asking;
 mod ear;
 mod envelope;
 mod seen;
+mod session;
 mod state;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::transcript::Transcripts;
 use gateway::{Gateway, Status};
-use model::{Clock, IdempotencyKey, Inbound, SessionKey, Turn};
+use model::{Clock, IdempotencyKey, Identity, Inbound, InvalidId, NumberId, Turn};
 use store::{Store, StoreError, StoredMessage, StoredTurn, TurnState};
 use uuid::Uuid;
 
 pub(crate) use self::asking::{Asking, Heard};
+pub use self::session::{Route, Routes, Sessions, Target};
 use crate::guard::Admitted;
 
-/// Which conversation at the gateway a sender speaks in.
-#[derive(Debug, Clone)]
-pub struct Sessions {
-    /// The session of the operator (`gateway.session_key`), and the stem of everyone else's.
-    pub key: String,
-    /// Whether each sender has a session of their own (`security.session_isolation`).
-    pub isolation: bool,
+/// What the operator tells the agent about chats (`[chats]`).
+#[derive(Debug, Clone, Default)]
+pub struct Prompts {
+    /// By canonical identity; an empty text switches the default off.
+    pub chats: BTreeMap<Identity, String>,
+    /// About every other chat.
+    pub default: Option<String>,
+}
+
+impl Prompts {
+    /// What is said about the chat with whoever wrote `inbound`.
+    fn of(&self, inbound: &Inbound) -> Option<&str> {
+        let user = inbound.user.clone().map(Identity::User);
+        let names = [inbound.person().canonical(), inbound.from.canonical()];
+        let own = names.iter().chain(&user).find_map(|name| self.chats.get(name));
+        own.or(self.default.as_ref())
+            .map(|prompt| prompt.trim())
+            .filter(|prompt| !prompt.is_empty())
+    }
 }
 
 /// Intervals of the turn stage.
@@ -66,7 +81,7 @@ impl Default for TurnTiming {
 pub(crate) struct Begun {
     pub(crate) stored: StoredTurn,
     /// The ask is written down as well, and its request has not gone out.
-    unsent: bool,
+    pub(crate) unsent: bool,
 }
 
 impl Begun {
@@ -96,7 +111,10 @@ pub(crate) struct Turns {
     /// Present where replies are read from session transcripts (`gateway.relay = "jsonl"`).
     pub(crate) transcripts: Option<Transcripts>,
     pub(crate) clock: Clock,
-    pub(crate) sessions: Sessions,
+    /// By business number.
+    pub(crate) sessions: HashMap<NumberId, Sessions>,
+    pub(crate) routes: Routes,
+    pub(crate) prompts: Prompts,
     pub(crate) timing: TurnTiming,
 }
 
@@ -104,29 +122,63 @@ impl Turns {
     /// The turn that hands over admitted messages of one sender, in order.
     ///
     /// # Errors
-    /// [`model::InvalidId`] when the configured session key cannot be a key.
+    /// [`InvalidId`] when the configured session key cannot be a key.
     pub(crate) fn of(
         &self,
         first: &Admitted<&StoredMessage>,
         rest: &[Admitted<&StoredMessage>],
         waited: Waited,
-    ) -> Result<Turn, model::InvalidId> {
-        let last = rest.last().unwrap_or(first);
+    ) -> Result<Turn, InvalidId> {
+        let last = rest.last().unwrap_or(first).message();
         let sender = &first.message().inbound;
         let all = std::iter::once(first).chain(rest);
         let inbounds = all.map(|admitted| &admitted.message().inbound);
+        let text = match waited {
+            Waited::No => envelope::text(first.role(), inbounds),
+            Waited::Long => envelope::backlog(first.role(), inbounds),
+        };
+        let context = envelope::provenance(first.role(), sender, waited, self.prompts.of(sender));
+        Ok(Turn {
+            text,
+            context,
+            ..self.empty(first, last)?
+        })
+    }
+
+    /// The turn that hands a command of the gateway over, as it is to be read by the gateway.
+    ///
+    /// # Errors
+    /// As [`Turns::of`].
+    pub(crate) fn command(
+        &self,
+        of: &Admitted<&StoredMessage>,
+        text: String,
+    ) -> Result<Turn, InvalidId> {
+        Ok(Turn {
+            text,
+            command: true,
+            ..self.empty(of, of.message())?
+        })
+    }
+
+    /// A turn of whoever wrote `first`, without words.
+    fn empty(
+        &self,
+        first: &Admitted<&StoredMessage>,
+        last: &StoredMessage,
+    ) -> Result<Turn, InvalidId> {
+        let sender = &first.message().inbound;
+        let route = self.routes.of(sender, first.role());
+        let sessions = self.sessions.get(&sender.number).ok_or(InvalidId::Empty)?;
         Ok(Turn {
             chat: sender.chat(),
-            to: last.message().inbound.from.clone(),
-            session: self.session(sender)?,
+            to: last.inbound.from.clone(),
+            session: sessions.of(sender, route)?,
             key: IdempotencyKey::new(&Uuid::new_v4().to_string())?,
-            text: match waited {
-                Waited::No => envelope::text(first.role(), inbounds),
-                Waited::Long => envelope::backlog(first.role(), inbounds),
-            },
-            context: envelope::provenance(first.role(), sender, waited),
+            text: String::new(),
+            context: String::new(),
             command: false,
-            last: last.message().inbound.id.clone(),
+            last: last.inbound.id.clone(),
         })
     }
 
@@ -174,16 +226,5 @@ impl Turns {
             stored,
             unsent: asked,
         })
-    }
-
-    fn session(&self, inbound: &Inbound) -> Result<SessionKey, model::InvalidId> {
-        if !self.sessions.isolation {
-            return SessionKey::new(&self.sessions.key);
-        }
-        SessionKey::new(&format!(
-            "{}-wa-{}",
-            self.sessions.key,
-            inbound.from.session_suffix()
-        ))
     }
 }

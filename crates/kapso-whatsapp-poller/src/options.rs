@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use bridge::guard::Policy;
+use bridge::guard::{Hours, OverLimit, Policy, Rules, Strangers, Words};
 use bridge::inbound::poll::PollTiming;
-use bridge::{Options, Retention, SendTiming, Sessions, Staleness, TurnTiming};
-use config::{Config, Mode, SecurityMode};
+use bridge::{
+    Hook, NumberOptions, Options, Prompts, Retention, Route, Routes, SendTiming, Sessions,
+    Staleness, Target, TurnTiming,
+};
+use config::{Config, Mode, Number, Security, SecurityMode};
 
 /// WhatsApp shows typing for 25 s (kapso.md 2.8).
 const TYPING: Duration = Duration::from_secs(20);
@@ -22,11 +25,6 @@ pub(crate) enum Unsupported {
          with a tunnel of your own"
     )]
     Delivery(&'static str),
-    /// Approval of strangers.
-    #[error(
-        "security.mode = {0:?} is not available in this version; use \"allowlist\" or \"open\""
-    )]
-    Security(&'static str),
 }
 
 /// The journey's options.
@@ -38,14 +36,19 @@ pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
         Mode::Polling | Mode::Domain => {}
         mode @ Mode::Tailscale => return Err(Unsupported::Delivery(mode.name())),
     }
+    let numbers = config.numbers.iter().enumerate();
     Ok(Options {
-        policy: policy(config)?,
-        deny_message: config.security.deny_message.clone(),
-        error_message: config.gateway.error_message.clone(),
-        sessions: Sessions {
-            key: config.gateway.session_key.as_str().to_owned(),
-            isolation: config.security.session_isolation,
+        numbers: numbers
+            .map(|(place, number)| number_options(config, number, place == 0))
+            .collect(),
+        rules: rules(&config.rules),
+        routes: Routes::new(config.routes.iter().map(route).collect()),
+        prompts: Prompts {
+            chats: config.chats.prompts.clone(),
+            default: config.chats.default.clone(),
         },
+        stranger_hook: config.security.stranger_hook.as_ref().map(hook),
+        error_message: config.gateway.error_message.clone(),
         poll: PollTiming::every(config.delivery.poll_interval),
         poll_fallback: config.delivery.poll_fallback,
         staleness: Staleness {
@@ -66,17 +69,84 @@ pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
     })
 }
 
-fn policy(config: &Config) -> Result<Policy, Unsupported> {
-    let security = &config.security;
+fn number_options(config: &Config, number: &Number, first: bool) -> NumberOptions {
+    let key = config.gateway.session_key.as_str();
+    NumberOptions {
+        id: number.id.clone(),
+        policy: policy(&number.security),
+        sessions: Sessions {
+            // One person may write to two numbers: each has a conversation of its own.
+            key: if first {
+                key.to_owned()
+            } else {
+                format!("{key}-{}", number.name)
+            },
+            isolation: number.security.session_isolation,
+            template: template(config),
+            agent: config.gateway.agent.clone(),
+        },
+    }
+}
+
+fn template(config: &Config) -> Option<String> {
+    let template = config.gateway.session_template.as_ref()?;
+    Some(template.as_str().to_owned())
+}
+
+fn policy(security: &Security) -> Policy {
     let strangers = match security.mode {
-        SecurityMode::Allowlist => None,
-        SecurityMode::Open => Some(security.default_role.clone()),
-        mode @ SecurityMode::Pairing => return Err(Unsupported::Security(mode.name())),
+        SecurityMode::Allowlist => Strangers::Refused,
+        SecurityMode::Open => Strangers::Admitted(security.default_role.clone()),
+        SecurityMode::Pairing => Strangers::Paired {
+            message: security.pairing_message.clone(),
+        },
     };
-    Ok(Policy {
+    Policy {
         strangers,
-        roles: security.roles.clone(),
+        roles: security.roles.clone().into_iter().collect(),
         rate_limit: security.rate_limit,
         window: security.rate_window,
-    })
+        over_limit: match security.over_limit {
+            config::OverLimit::Wait => OverLimit::Wait,
+            config::OverLimit::Drop => OverLimit::Drop,
+        },
+        deny_message: security.deny_message.clone(),
+        commands: security.gateway_commands.clone(),
+    }
+}
+
+fn route(route: &config::Route) -> Route {
+    Route {
+        number: route.number.clone(),
+        senders: route.senders.clone(),
+        role: route.role.clone(),
+        target: match &route.target {
+            config::Target::Agent(agent) => Target::Agent(agent.clone()),
+            config::Target::Session(session) => Target::Session(session.to_string()),
+        },
+    }
+}
+
+fn hook(hook: &config::Hook) -> Hook {
+    match hook {
+        config::Hook::Command(line) => Hook::Command(line.clone()),
+        config::Hook::Url(url) => Hook::Url(url.to_string()),
+    }
+}
+
+fn rules(rules: &config::Rules) -> Rules {
+    let words = |words: &config::Words| Words::new(&words.words, words.reply.clone());
+    Rules {
+        admin: rules.admin.clone(),
+        forbidden: words(&rules.forbidden),
+        escalate: words(&rules.escalate),
+        approve: words(&rules.approve),
+        hours: rules.hours.as_ref().map(|hours| Hours {
+            zone: hours.zone.clone(),
+            days: hours.days,
+            open: hours.open,
+            close: hours.close,
+            reply: hours.reply.clone(),
+        }),
+    }
 }

@@ -23,11 +23,12 @@ pub(crate) enum Group {
     Burst,
     Catchup,
     Journal,
+    Guard,
     Idle,
 }
 
 impl Group {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Size,
         Self::Ready,
         Self::RelayResult,
@@ -38,6 +39,7 @@ impl Group {
         Self::Burst,
         Self::Catchup,
         Self::Journal,
+        Self::Guard,
         Self::Idle,
     ];
 
@@ -57,6 +59,7 @@ impl Group {
             Self::Burst => &["burst_10000_s", "burst_10000_rss_mib"],
             Self::Catchup => &["catchup_5000_s"],
             Self::Journal => &["store_1m_rows_accept_p99_ms"],
+            Self::Guard => &["guard_decisions_per_s"],
             Self::Idle => &["idle_cpu_percent", "idle_rss_mib"],
         }
     }
@@ -101,6 +104,7 @@ impl Group {
             Self::Burst => measure::burst(program, figures).await,
             Self::Catchup => measure::catchup(program, figures).await,
             Self::Journal => measure::journal(figures).await,
+            Self::Guard => measure::guard(figures),
             Self::Idle => measure::idle(program, figures).await,
         }
     }

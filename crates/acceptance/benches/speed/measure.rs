@@ -2,6 +2,7 @@
 
 mod backlog;
 mod burst;
+mod guard;
 mod ingest;
 mod journal;
 mod quiet;
@@ -10,6 +11,7 @@ mod webhook;
 
 pub(crate) use backlog::catchup;
 pub(crate) use burst::burst;
+pub(crate) use guard::guard;
 pub(crate) use ingest::ingest;
 pub(crate) use journal::journal;
 pub(crate) use quiet::{idle, ready};

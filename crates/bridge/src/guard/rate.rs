@@ -1,20 +1,25 @@
 //! How often a sender may speak: a token bucket each.
 //!
 //! A bucket holds `limit` tokens and refills evenly over `window`, so a burst at a window's edge is not doubled
-//! (a fixed window admits twice the limit there). Over the limit a message waits; it is never dropped. Full buckets
-//! are forgotten, so memory is bounded by the senders of one window.
+//! (a fixed window admits twice the limit there). Full buckets are forgotten, so memory is bounded by the senders of one
+//! window: at most twice as many buckets are kept as are not full, and [`SWEEP_ABOVE`] in any case. A bucket takes about
+//! 150 bytes.
 
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use model::{ChatKey, Timestamp};
 
-/// The buckets of all senders who spoke lately.
+/// The buckets of all senders who spoke lately, or of whatever else `K` names.
 #[derive(Debug)]
-pub struct Rates {
+pub struct Rates<K: Eq + Hash = ChatKey> {
     limit: f64,
     window: Duration,
-    buckets: DashMap<ChatKey, Bucket>,
+    buckets: DashMap<K, Bucket>,
+    /// With how many buckets the full ones are looked for next.
+    sweep_at: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -23,33 +28,36 @@ struct Bucket {
     at: Timestamp,
 }
 
-/// Above this many buckets, a new one first clears out those that have refilled.
+/// Up to this many buckets, nobody looks for those that have refilled.
 const SWEEP_ABOVE: usize = 4096;
 
-impl Rates {
+impl<K: Eq + Hash + Clone> Rates<K> {
     /// Buckets of `limit` messages per `window`; a limit of zero counts as one.
     pub fn new(limit: u32, window: Duration) -> Self {
         Self {
             limit: f64::from(limit.max(1)),
             window,
             buckets: DashMap::new(),
+            sweep_at: AtomicUsize::new(SWEEP_ABOVE),
         }
     }
 
-    /// Takes one token for `chat`, or says how long to wait for the next.
+    /// Takes one token for `key`, or says how long to wait for the next.
     ///
     /// # Errors
     /// The time until a token is there, when the bucket is empty.
-    pub fn take(&self, chat: &ChatKey, now: Timestamp) -> Result<(), Duration> {
-        if self.buckets.len() > SWEEP_ABOVE {
-            self.buckets
-                .retain(|_, bucket| self.refilled(*bucket, now) < self.limit);
-        }
+    pub fn take(&self, key: &K, now: Timestamp) -> Result<(), Duration> {
         let full = Bucket {
             tokens: self.limit,
             at: now,
         };
-        let mut bucket = self.buckets.entry(chat.clone()).or_insert(full);
+        let mut bucket = match self.buckets.get_mut(key) {
+            Some(bucket) => bucket,
+            None => {
+                self.sweep(now);
+                self.buckets.entry(key.clone()).or_insert(full)
+            }
+        };
         let tokens = self.refilled(*bucket, now);
         if tokens < 1.0 {
             return Err(self
@@ -62,6 +70,17 @@ impl Rates {
             at: now,
         };
         Ok(())
+    }
+
+    /// Makes room for a new bucket: now and then, so that a crowd of senders does not pay for it with each message.
+    fn sweep(&self, now: Timestamp) {
+        if self.buckets.len() < self.sweep_at.load(Ordering::Relaxed) {
+            return;
+        }
+        self.buckets
+            .retain(|_, bucket| self.refilled(*bucket, now) < self.limit);
+        let next = (self.buckets.len() * 2).max(SWEEP_ABOVE);
+        self.sweep_at.store(next, Ordering::Relaxed);
     }
 
     fn refilled(&self, bucket: Bucket, now: Timestamp) -> f64 {
@@ -98,6 +117,23 @@ mod tests {
         };
         assert_eq!(admitted(&[(0, 1)]), 1);
         assert_eq!(admitted(&[(59, 9), (61, 10)]), 10);
+    }
+
+    #[test]
+    fn c12_full_buckets_are_forgotten() {
+        let rates = Rates::new(10, Duration::from_secs(60));
+        let spoke = |second: i64, senders: usize| {
+            for sender in 0..senders {
+                let sender = chat(&format!("+1555{second:04}{sender:06}"));
+                assert_eq!(rates.take(&sender, Timestamp::from_seconds(second)), Ok(()));
+            }
+            rates.buckets.len()
+        };
+        assert_eq!(spoke(0, 10_000), 10_000);
+        // A minute later those of the first minute are full; the next crowd finds them out.
+        assert!(spoke(120, 10_000) <= 2 * 10_000);
+        assert!(spoke(240, 20_000) <= 2 * 20_000);
+        assert!(spoke(360, 20_000) <= 2 * 20_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The whole journey between the two stand-ins: WhatsApp on one side, a scripted gateway on the other.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod admission;
 mod intake;
 mod operator;
 mod order;

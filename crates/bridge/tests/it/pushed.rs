@@ -359,8 +359,8 @@ async fn p7_one_sticker_is_one_question_however_often_it_is_listed() {
 #[tokio::test]
 async fn p13_messages_over_the_limit_wait_and_none_is_dropped() {
     let mut world = World::stopped(sandbox::openclaw::Release::V2026_9_6, false).await;
-    world.options().policy.rate_limit = 10;
-    world.options().policy.window = Duration::from_millis(500);
+    world.policy().rate_limit = 10;
+    world.policy().window = Duration::from_millis(500);
     world.start().await;
     for n in 0..60 {
         world.kapso.receive(ANN, format!("m{n}").as_str());

@@ -1,18 +1,19 @@
 //! A bridge between the stand-ins. It runs on a runtime of its own, so that a test can kill it at any await.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bridge::control::{self, Control};
-use bridge::guard::Policy;
+use bridge::guard::{Approvals, OverLimit, Policy, Rules, Strangers};
 use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::Door;
 use bridge::{
-    Health, Nudge, Options, Parts, Retention, SendTiming, Sessions, Staleness, TurnTiming,
+    Health, Nudge, NumberOptions, Options, Parts, Prompts, Retention, Routes, SendTiming, Sessions, Staleness,
+    TurnTiming,
 };
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway};
@@ -125,6 +126,11 @@ impl World {
     /// Where pushes go.
     pub(crate) fn door(&self) -> SocketAddr {
         self.door.as_ref().unwrap().0.local_addr().unwrap()
+    }
+
+    /// Lets the test set who may speak, before the bridge starts.
+    pub(crate) fn policy(&mut self) -> &mut Policy {
+        &mut self.options.numbers[0].policy
     }
 
     /// Lets the test set how the bridge behaves, before it starts.
@@ -304,7 +310,10 @@ impl Outside {
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
+        let approved = store.approvals().await.unwrap();
+        let approved = approved.into_iter().map(|it| (it.chat, it.role));
         let parts = Parts {
+            guard: Arc::new(self.options.guard(Approvals::new(approved))),
             kapso,
             gateway,
             store,
@@ -373,18 +382,29 @@ fn bridge_options() -> Options {
     let role = |name: &str| Role(name.to_owned());
     let known = |number: &str| Identity::new(number).unwrap().canonical();
     Options {
-        policy: Policy {
-            strangers: None,
-            roles: BTreeMap::from([(known(ANN), role("member")), (known(BOB), role("admin"))]),
-            rate_limit: 1000,
-            window: Duration::from_secs(60),
-        },
-        deny_message: DENY_MESSAGE.to_owned(),
+        numbers: vec![NumberOptions {
+            id: NumberId::new(NUMBER).unwrap(),
+            policy: Policy {
+                strangers: Strangers::Refused,
+                roles: HashMap::from([(known(ANN), role("member")), (known(BOB), role("admin"))]),
+                rate_limit: 1000,
+                window: Duration::from_secs(60),
+                over_limit: OverLimit::Wait,
+                deny_message: DENY_MESSAGE.to_owned(),
+                commands: BTreeMap::new(),
+            },
+            sessions: Sessions {
+                key: "main".to_owned(),
+                isolation: true,
+                template: None,
+                agent: "main".to_owned(),
+            },
+        }],
+        rules: Rules::default(),
+        routes: Routes::default(),
+        prompts: Prompts::default(),
+        stranger_hook: None,
         error_message: ERROR_MESSAGE.to_owned(),
-        sessions: Sessions {
-            key: "main".to_owned(),
-            isolation: true,
-        },
         poll: PollTiming {
             backoff_most: SLOWEST_POLL,
             deep_every: Duration::ZERO,

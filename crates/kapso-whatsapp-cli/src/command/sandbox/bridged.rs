@@ -1,14 +1,15 @@
 //! The real bridge, with a journal that goes with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bridge::guard::Policy;
+use bridge::guard::{Approvals, OverLimit, Policy, Rules, Strangers};
 use bridge::inbound::poll::PollTiming;
 use bridge::{
-    Depths, Health, Nudge, Options, Parts, Retention, SendTiming, Sessions, Staleness, Store,
-    StoreError, TurnTiming,
+    Depths, Health, Nudge, NumberOptions, Options, Parts, Prompts, Retention, Routes, SendTiming,
+    Sessions, Staleness, Store, StoreError, TurnTiming,
 };
 use gateway::Gateway;
 use kapso::{Client, Deadlines};
@@ -54,10 +55,12 @@ impl Bridged {
         let client = Client::new(kapso::Options {
             base_url: kapso.base_url().parse()?,
             api_key: api_key.into(),
-            number,
+            number: number.clone(),
             deadlines: Deadlines::default(),
         })?;
+        let options = options(number);
         let parts = Parts {
+            guard: Arc::new(options.guard(Approvals::default())),
             kapso: client,
             gateway,
             store: store.clone(),
@@ -68,7 +71,7 @@ impl Bridged {
             door: None,
         };
         let stop = CancellationToken::new();
-        let ended = tokio::spawn(bridge::run(options(), parts, stop.clone()));
+        let ended = tokio::spawn(bridge::run(options, parts, stop.clone()));
         Ok(Self {
             ended,
             stop,
@@ -89,21 +92,32 @@ impl Bridged {
     }
 }
 
-fn options() -> Options {
+fn options(number: NumberId) -> Options {
     Options {
-        policy: Policy {
-            strangers: Some(Role("member".to_owned())),
-            roles: BTreeMap::new(),
-            rate_limit: 1000,
-            window: Duration::from_secs(60),
-        },
-        deny_message: String::new(),
+        numbers: vec![NumberOptions {
+            id: number,
+            policy: Policy {
+                strangers: Strangers::Admitted(Role("member".to_owned())),
+                roles: HashMap::new(),
+                rate_limit: 1000,
+                window: Duration::from_secs(60),
+                over_limit: OverLimit::Wait,
+                deny_message: String::new(),
+                commands: BTreeMap::new(),
+            },
+            // Not the poller's: a real agent keeps what is tried out apart.
+            sessions: Sessions {
+                key: "sandbox".to_owned(),
+                isolation: true,
+                template: None,
+                agent: "main".to_owned(),
+            },
+        }],
+        rules: Rules::default(),
+        routes: Routes::default(),
+        prompts: Prompts::default(),
+        stranger_hook: None,
         error_message: "Sorry, something went wrong. Please try again later.".to_owned(),
-        // Not the poller's: a real agent keeps what is tried out apart.
-        sessions: Sessions {
-            key: "sandbox".to_owned(),
-            isolation: true,
-        },
         poll: PollTiming::every(POLL),
         poll_fallback: false,
         staleness: Staleness::default(),
