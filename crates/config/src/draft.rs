@@ -3,7 +3,7 @@
 use crate::environment::Environment;
 use crate::key::{Key, Preset};
 use crate::problem::{ConfigError, Origin, Problem, Wrong};
-use crate::raw::{Raw, Value, Written};
+use crate::raw::{Item, Raw, Scope, Value, Written};
 
 /// A configuration in the making.
 #[derive(Debug)]
@@ -37,8 +37,76 @@ impl<'a> Draft<'a> {
         key: &Key,
         read: impl FnOnce(&Value) -> Result<T, Wrong>,
     ) -> Option<T> {
+        let raw = self.raw;
+        if raw.top.get(key).is_none() && key.preset == Preset::Required {
+            self.missing(key);
+        }
+        self.get_in(&raw.top, key, read)
+    }
+
+    /// As [`Draft::get`], in an item of a section that stands many times.
+    pub(crate) fn get_of<T>(
+        &mut self,
+        item: &Item,
+        key: &Key,
+        read: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if item.scope.get(key).is_none() && key.preset == Preset::Required {
+            let remedy = format!("add {} below it", key.split().1);
+            self.problem(
+                key.path,
+                Some(item.origin.clone()),
+                Wrong::new("is not set", remedy),
+            );
+        }
+        self.get_in(&item.scope, key, read)
+    }
+
+    /// The entries of a list as `read` understands each; a text alone is a list of one. Empty when it is not set.
+    pub(crate) fn list<T>(
+        &mut self,
+        scope: &Scope,
+        key: &Key,
+        read: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        let written = scope.get(key);
+        written.map_or_else(Vec::new, |written| self.each(key.path, written, read))
+    }
+
+    /// As [`Draft::list`], of a value that stands at `path`.
+    pub(crate) fn each<T>(
+        &mut self,
+        path: &str,
+        written: &Written,
+        read: impl Fn(&Value) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        let entries = match &written.value {
+            Value::List(entries) => entries.as_slice(),
+            Value::Word(_)
+            | Value::Secret(_)
+            | Value::Text(_)
+            | Value::Integer(_)
+            | Value::Flag(_)
+            | Value::Unfit(_) => std::slice::from_ref(written),
+        };
+        let mut list = Vec::new();
+        for entry in entries {
+            match read(&entry.value) {
+                Ok(value) => list.push(value),
+                Err(wrong) => self.problem(path, Some(entry.origin.clone()), wrong),
+            }
+        }
+        list
+    }
+
+    fn get_in<T>(
+        &mut self,
+        scope: &Scope,
+        key: &Key,
+        read: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
         let preset;
-        let written = match (self.raw.get(key), key.preset) {
+        let written = match (scope.get(key), key.preset) {
             (Some(written), _) => written,
             (None, Preset::Text(text)) => {
                 preset = Written {
@@ -47,11 +115,7 @@ impl<'a> Draft<'a> {
                 };
                 &preset
             }
-            (None, Preset::Nothing) => return None,
-            (None, Preset::Required) => {
-                self.missing(key);
-                return None;
-            }
+            (None, Preset::Nothing | Preset::Required) => return None,
         };
         match read(&written.value) {
             Ok(value) => Some(value),
@@ -81,7 +145,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn missing(&mut self, key: &Key) {
+    /// Notes that a key is not set.
+    pub(crate) fn missing(&mut self, key: &Key) {
         // Where it may have been written could not be read: that is the problem.
         if self.raw.may_hide(key) {
             return;

@@ -1,5 +1,7 @@
 //! `[gateway]`: where the agent is and how it is asked.
 
+mod template;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,11 +9,13 @@ use model::SessionKey;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::template::Template;
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
 use crate::problem::{Problem, Wrong};
 use crate::raw::Value;
 use crate::read;
+use crate::security::Security;
 use crate::show::Shown;
 
 pub(crate) static TYPE: Key = Key::new(
@@ -72,6 +76,24 @@ pub(crate) static RUN_LIMIT: Key = Key::new(
     "seconds after which a run that has not reported is given up",
 );
 
+pub(crate) static SESSION_TEMPLATE: Key = Key::new(
+    "gateway.session_template",
+    &["GATEWAY_SESSION_TEMPLATE"],
+    Preset::Nothing,
+    "a sender's session in another form, such as `agent:{agent}:whatsapp:direct:{phone}`; also `{id}` (without `+`) and \
+     `{number}`",
+);
+
+pub(crate) static AGENT: Key = Key::new(
+    "gateway.agent",
+    &["GATEWAY_AGENT"],
+    Preset::Text("main"),
+    "the agent, for session keys that name none and for `{agent}`; routes may name others",
+);
+
+/// The longest name of an agent.
+const LONGEST_AGENT: usize = 64;
+
 /// The longest stem of a session key: a sender's suffix has to fit behind it.
 const LONGEST_SESSION_KEY: usize = 200;
 
@@ -94,6 +116,10 @@ pub struct Gateway {
     pub error_message: String,
     /// How long a run may take before the bridge's watchdog gives it up.
     pub run_limit: Duration,
+    /// The form of the senders' sessions, where it is not `session_key` and a suffix.
+    pub session_template: Option<Template>,
+    /// The agent of everyone whom no route sends elsewhere, in lower case.
+    pub agent: String,
 }
 
 /// A kind of gateway.
@@ -135,15 +161,40 @@ impl Relay {
     }
 }
 
-fn session_key(value: &Value) -> Result<SessionKey, Wrong> {
-    let text = read::text(value)?;
-    let wrong = |what: String| Wrong::new(what, "write a short name such as main");
-    if text.chars().count() > LONGEST_SESSION_KEY {
-        return Err(wrong(format!(
-            "is longer than {LONGEST_SESSION_KEY} characters"
-        )));
+/// A session, or a stem of sessions, at `agent` unless it names another.
+pub(crate) fn session_key(agent: &str) -> impl FnOnce(&Value) -> Result<SessionKey, Wrong> {
+    move |value| {
+        let text = read::text(value)?;
+        let wrong = |what: String| Wrong::new(what, "write a short name such as main");
+        if text.chars().count() > LONGEST_SESSION_KEY {
+            return Err(wrong(format!(
+                "is longer than {LONGEST_SESSION_KEY} characters"
+            )));
+        }
+        let key = SessionKey::new(&text).map_err(|invalid| wrong(invalid.to_string()))?;
+        let text = text.trim().to_lowercase();
+        if text.starts_with("agent:") {
+            return Ok(key);
+        }
+        SessionKey::new(&format!("agent:{agent}:{text}"))
+            .map_err(|invalid| wrong(invalid.to_string()))
     }
-    SessionKey::new(&text).map_err(|invalid| wrong(invalid.to_string()))
+}
+
+/// An agent's name, in lower case as the gateway has it in session keys (openclaw.md 3.3).
+pub(crate) fn agent(value: &Value) -> Result<String, Wrong> {
+    let text = read::text(value)?;
+    let name = text.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || name.len() > LONGEST_AGENT || !name.chars().all(plain) {
+        return Err(Wrong::new(
+            format!("names the agent {}", read::quoted(name)),
+            format!(
+                "use up to {LONGEST_AGENT} letters, digits, - or _, as `openclaw agents list` shows it"
+            ),
+        ));
+    }
+    Ok(name.to_lowercase())
 }
 
 impl Gateway {
@@ -152,7 +203,10 @@ impl Gateway {
         let kind = draft.get(&TYPE, read::choice(&GatewayType::NAMES));
         let url = draft.get(&URL, read::url(&["ws", "wss", "http", "https"]));
         let token = draft.get(&TOKEN, read::secret);
-        let session_key = draft.get(&SESSION_KEY, session_key);
+        let agent = draft.get(&AGENT, agent);
+        let at = agent.as_deref().unwrap_or_default();
+        let session_key = draft.get(&SESSION_KEY, session_key(at));
+        let session_template = draft.get(&SESSION_TEMPLATE, template::template);
         let sessions_json = draft.get(&SESSIONS_JSON, read::path(environment));
         let relay = draft.get(&RELAY, read::choice(&Relay::NAMES));
         let error_message = draft.get(&ERROR_MESSAGE, read::text);
@@ -166,7 +220,26 @@ impl Gateway {
             relay: relay?,
             error_message: error_message?,
             run_limit: run_limit?,
+            session_template,
+            agent: agent?,
         })
+    }
+
+    /// Refuses a template that gives all senders one session where each has to have one of their own.
+    pub(crate) fn check_isolation(&self, draft: &mut Draft<'_>, policies: &[&Security]) {
+        let shared = self
+            .session_template
+            .as_ref()
+            .is_some_and(|template| !template.tells_senders_apart());
+        if shared && policies.iter().any(|policy| policy.session_isolation) {
+            let written = draft.raw().top.get(&SESSION_TEMPLATE);
+            let origin = written.map(|written| written.origin.clone());
+            let wrong = Wrong::new(
+                "gives all senders one session, and session_isolation wants one for each",
+                "add {phone} or {id}, or set security.session_isolation = false",
+            );
+            draft.problem(SESSION_TEMPLATE.path, origin, wrong);
+        }
     }
 
     pub(crate) fn warning(&self) -> Option<Problem> {
@@ -188,5 +261,7 @@ impl Gateway {
         shown.text(&RELAY, self.relay.name());
         shown.text(&ERROR_MESSAGE, &self.error_message);
         shown.seconds(&RUN_LIMIT, self.run_limit);
+        shown.maybe(&SESSION_TEMPLATE, self.session_template.as_ref());
+        shown.text(&AGENT, &self.agent);
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
-use crate::problem::Wrong;
+use crate::numbers;
 use crate::read;
 use crate::show::Shown;
 
@@ -22,7 +22,7 @@ pub(crate) static PHONE_NUMBER_ID: Key = Key::new(
     "kapso.phone_number_id",
     &["KAPSO_PHONE_NUMBER_ID"],
     Preset::Required,
-    "the business number, by Meta's id of it (not the number itself)",
+    "the business number, by Meta's id of it (not the number itself); not needed beside `[[numbers]]`",
 )
 .private();
 
@@ -45,7 +45,7 @@ pub(crate) static PLATFORM_URL: Key = Key::new(
 pub struct Kapso {
     /// The API key, sent to `base_url` and `platform_url` and nowhere else.
     pub api_key: SecretString,
-    /// The business number.
+    /// The business number, and without one here the first of `[[numbers]]`: the one that is meant where none is named.
     pub phone_number_id: NumberId,
     /// Where messages are listed and sent.
     pub base_url: Url,
@@ -54,16 +54,17 @@ pub struct Kapso {
 }
 
 impl Kapso {
-    pub(crate) fn check(draft: &mut Draft<'_>) -> Option<Self> {
+    /// `listed` is the first of `[[numbers]]`.
+    pub(crate) fn check(draft: &mut Draft<'_>, listed: Option<&NumberId>) -> Option<Self> {
         let api_key = draft.get(&API_KEY, read::secret);
-        let phone_number_id = draft.get(&PHONE_NUMBER_ID, |value| {
-            let text = read::text(value)?;
-            NumberId::new(&text).map_err(|invalid| {
-                let remedy =
-                    "copy the phone number id from Kapso: digits, and not the phone number";
-                Wrong::new(invalid.to_string(), remedy)
-            })
-        });
+        let raw = draft.raw();
+        let not_needed =
+            raw.top.get(&PHONE_NUMBER_ID).is_none() && !raw.items(numbers::SECTION).is_empty();
+        let phone_number_id = if not_needed {
+            listed.cloned()
+        } else {
+            draft.get(&PHONE_NUMBER_ID, read::number_id)
+        };
         let base_url = draft.get(&BASE_URL, read::key_url);
         let platform_url = draft.get(&PLATFORM_URL, read::key_url);
         Some(Self {
@@ -74,9 +75,10 @@ impl Kapso {
         })
     }
 
-    pub(crate) fn show(&self, shown: &mut Shown) {
+    /// `own` is whether the number stands here.
+    pub(crate) fn show(&self, shown: &mut Shown, own: bool) {
         shown.secret(&API_KEY, Some(&self.api_key));
-        shown.text(&PHONE_NUMBER_ID, self.phone_number_id.as_str());
+        shown.maybe(&PHONE_NUMBER_ID, own.then_some(&self.phone_number_id));
         shown.text(&BASE_URL, self.base_url.as_str());
         shown.text(&PLATFORM_URL, self.platform_url.as_str());
     }

@@ -1,6 +1,9 @@
 //! The keys of the configuration: names, environment names, defaults. Sections declare them beside their checks.
 
-use crate::{control, delivery, gateway, kapso, log, security, state, webhook};
+use crate::{
+    chats, control, delivery, gateway, identity, kapso, log, numbers, routes, rules, security,
+    state, webhook,
+};
 
 /// What a key is worth when nobody sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub struct Key {
     pub meaning: &'static str,
     pub(crate) secrecy: Secrecy,
     pub(crate) empty_counts: bool,
+    pub(crate) is_table: bool,
 }
 
 impl Key {
@@ -46,14 +50,14 @@ impl Key {
         preset: Preset,
         meaning: &'static str,
     ) -> Self {
-        let (secrecy, empty_counts) = (Secrecy::Open, false);
         Self {
             path,
             env,
             preset,
             meaning,
-            secrecy,
-            empty_counts,
+            secrecy: Secrecy::Open,
+            empty_counts: false,
+            is_table: false,
         }
     }
 
@@ -75,6 +79,25 @@ impl Key {
         self
     }
 
+    /// The key as one that the file writes as a section whose names are the operator's own, such as roles.
+    pub(crate) const fn table(mut self) -> Self {
+        self.is_table = true;
+        self
+    }
+
+    /// The key as another one, in `path`, that stands in for it when it is set there.
+    pub(crate) const fn in_place_at(&self, path: &'static str, meaning: &'static str) -> Self {
+        Self {
+            path,
+            env: &[],
+            preset: Preset::Nothing,
+            meaning,
+            secrecy: self.secrecy,
+            empty_counts: self.empty_counts,
+            is_table: self.is_table,
+        }
+    }
+
     /// Whether the value is never shown.
     pub fn is_secret(&self) -> bool {
         self.secrecy == Secrecy::Secret
@@ -88,6 +111,36 @@ impl Key {
     /// The section, empty for a key outside all sections; and the name in it.
     pub fn split(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
+    }
+
+    /// Whether it belongs to the items of a section that may stand any number of times.
+    pub fn is_of_items(&self) -> bool {
+        let (top, _) = self.path.split_once('.').unwrap_or((self.path, ""));
+        Items::of(top).is_some()
+    }
+}
+
+/// How a section that may stand any number of times is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Items {
+    /// `[[numbers]]`: one after the other.
+    Listed,
+    /// `[chats."+15551234567"]`: each with a name of the operator's.
+    Named,
+}
+
+impl Items {
+    /// The sections that have items.
+    pub(crate) const SECTIONS: [(&'static str, Self); 3] = [
+        (numbers::SECTION, Self::Listed),
+        (routes::SECTION, Self::Listed),
+        (chats::SECTION, Self::Named),
+    ];
+
+    /// The section of this name, and how its items are written, if it has any.
+    pub(crate) fn of(section: &str) -> Option<(&'static str, Self)> {
+        let mut sections = Self::SECTIONS.into_iter();
+        sections.find(|(name, _)| *name == section)
     }
 }
 
@@ -115,6 +168,8 @@ pub static KEYS: &[&Key] = &[
     &gateway::RELAY,
     &gateway::ERROR_MESSAGE,
     &gateway::RUN_LIMIT,
+    &gateway::SESSION_TEMPLATE,
+    &gateway::AGENT,
     &state::DIR,
     &state::MAX_MIB,
     &security::MODE,
@@ -124,8 +179,46 @@ pub static KEYS: &[&Key] = &[
     &security::RATE_WINDOW,
     &security::SESSION_ISOLATION,
     &security::DEFAULT_ROLE,
+    &security::OVER_LIMIT,
+    &security::STRANGER_HOOK,
+    &security::PAIRING_MESSAGE,
+    &security::GATEWAY_COMMANDS,
+    &identity::AUDIENCE,
+    &identity::ISSUER,
+    &rules::ADMIN,
+    &rules::FORBIDDEN,
+    &rules::FORBIDDEN_REPLY,
+    &rules::ESCALATE,
+    &rules::ESCALATE_REPLY,
+    &rules::APPROVE,
+    &rules::APPROVE_REPLY,
+    &rules::hours::ZONE,
+    &rules::hours::DAYS,
+    &rules::hours::OPEN,
+    &rules::hours::CLOSE,
+    &rules::hours::REPLY,
     &control::METRICS_ADDR,
     &log::LOG,
+    &numbers::PHONE_NUMBER_ID,
+    &numbers::NAME,
+    &numbers::WEBHOOK_SECRET,
+    &numbers::WEBHOOK_SECRET_FILE,
+    &security::of_number::MODE,
+    &security::of_number::ROLES,
+    &security::of_number::DENY_MESSAGE,
+    &security::of_number::RATE_LIMIT,
+    &security::of_number::RATE_WINDOW,
+    &security::of_number::SESSION_ISOLATION,
+    &security::of_number::DEFAULT_ROLE,
+    &security::of_number::OVER_LIMIT,
+    &security::of_number::PAIRING_MESSAGE,
+    &security::of_number::GATEWAY_COMMANDS,
+    &routes::NUMBER,
+    &routes::SENDER,
+    &routes::ROLE,
+    &routes::AGENT,
+    &routes::SESSION,
+    &chats::PROMPT,
 ];
 
 /// The key with this full name.

@@ -5,19 +5,24 @@
 //! carries its key, its place and its remedy ([`ConfigError`]); a name or value that is not known is a problem too, and
 //! is told the nearest one that is. Only the two binaries know this crate: everything else takes plain options.
 
+mod chats;
 mod control;
 mod delivery;
 mod draft;
 mod environment;
 mod expand;
 mod gateway;
+mod identity;
 mod kapso;
 mod key;
 mod log;
 mod nearest;
+mod numbers;
 mod problem;
 mod raw;
 mod read;
+mod routes;
+mod rules;
 mod security;
 mod show;
 mod state;
@@ -26,15 +31,20 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use crate::chats::Chats;
 pub use crate::control::Control;
 pub use crate::delivery::{Delivery, Mode};
 pub use crate::environment::Environment;
-pub use crate::gateway::{Gateway, GatewayType, Relay};
+pub use crate::gateway::{Gateway, GatewayType, Relay, Template};
+pub use crate::identity::IdentitySettings;
 pub use crate::kapso::Kapso;
 pub use crate::key::{KEYS, Key, Preset};
 pub use crate::log::Log;
+pub use crate::numbers::Number;
 pub use crate::problem::{ConfigError, Origin, Problem};
-pub use crate::security::{Security, SecurityMode};
+pub use crate::routes::{Route, Target};
+pub use crate::rules::{Hours, Rules, Words};
+pub use crate::security::{Hook, OverLimit, Security, SecurityMode};
 pub use crate::state::State;
 pub use crate::webhook::{ListenAddress, Webhook};
 
@@ -54,8 +64,18 @@ pub struct Config {
     pub gateway: Gateway,
     /// What is kept on disk: `[state]`.
     pub state: State,
-    /// Who may write: `[security]`.
+    /// Who may write: `[security]`, and for each number what [`Number::security`] says.
     pub security: Security,
+    /// Every business number, each with its policy: that of `[kapso]` first, then `[[numbers]]`. Never empty.
+    pub numbers: Vec<Number>,
+    /// To which agent, or in which session, who is answered: `[[routes]]`, the most specific first.
+    pub routes: Vec<Route>,
+    /// What the agent is told about chats: `[chats."…"]`.
+    pub chats: Chats,
+    /// How identity tokens are made out: `[identity]`.
+    pub identity: IdentitySettings,
+    /// What is held back: `[rules]`.
+    pub rules: Rules,
     /// How the running bridge is watched: `[control]`.
     pub control: Control,
     /// What is logged: `log`.
@@ -65,6 +85,7 @@ pub struct Config {
     /// What is allowed and yet probably not meant.
     pub warnings: Vec<Problem>,
     origins: BTreeMap<&'static str, Origin>,
+    item_origins: BTreeMap<&'static str, Vec<Origin>>,
 }
 
 impl Config {
@@ -90,41 +111,66 @@ impl Config {
 
     fn check(draft: &mut Draft<'_>) -> Option<Self> {
         // All sections are checked before the first `?`, so that all problems are found.
-        let kapso = Kapso::check(draft);
+        let listed = numbers::listed(draft);
+        let kapso = Kapso::check(draft, listed.first().map(|number| &number.id));
         let delivery = Delivery::check(draft);
         let webhook = Webhook::check(draft, delivery.as_ref());
         let gateway = Gateway::check(draft);
         let state = State::check(draft);
         let security = Security::check(draft);
+        let identity = IdentitySettings::check(draft);
+        let rules = Rules::check(draft);
+        let chats = Chats::check(draft);
         let control = Control::check(draft);
         let log = Log::check(draft);
+        // What follows needs to know the sections before it.
+        let (webhook, security, gateway) = (webhook?, security?, gateway?);
+        let numbers = numbers::check(draft, listed, &webhook, &security);
+        let policies: Vec<&Security> = numbers.iter().map(|number| &number.security).collect();
+        Security::check_commands(draft, &policies);
+        gateway.check_isolation(draft, &policies);
+        let routes = routes::check(draft, &numbers, &gateway.agent);
         let mut config = Self {
             kapso: kapso?,
             delivery: delivery?,
-            webhook: webhook?,
-            gateway: gateway?,
+            webhook,
+            gateway,
             state: state?,
-            security: security?,
+            security,
+            numbers,
+            routes,
+            chats,
+            identity: identity?,
+            rules,
             control: control?,
             log: log?,
             file: draft.raw().file.clone(),
             warnings: Vec::new(),
             origins: draft.raw().origins(),
+            item_origins: draft.raw().item_origins(),
         };
         config.warnings = config.warn(draft.raw());
         Some(config)
     }
 
     fn warn(&self, raw: &Raw) -> Vec<Problem> {
-        [
+        let unsigned = self.numbers.iter().any(|number| number.secret.is_none());
+        let single = [
             raw.exposed_secrets(),
             self.delivery.warning(),
-            self.webhook.warning(self.delivery.mode),
+            self.webhook.warning(self.delivery.mode, unsigned),
             self.gateway.warning(),
-            self.security.warning(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+            self.rules.warning(),
+        ];
+        let numbers = self.numbers.iter();
+        let policies = numbers.map(|number| number.warning(&self.security));
+        let mut warnings: Vec<Problem> = Vec::new();
+        for warning in single.into_iter().chain(policies).flatten() {
+            // Numbers that share a policy share what is to be said of it.
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
     }
 }

@@ -27,23 +27,31 @@ pub(crate) fn slip_of<'a>(
 
 /// The full name of the key or section that `path` was probably meant to be.
 ///
-/// A name that exists in another section is that one: `kapso.token` is `gateway.token`. Otherwise the nearest of its
-/// own section, or the nearest section.
+/// A name that exists in another section is that one: `kapso.token` is `gateway.token`, unless one of its own section is
+/// a slip away. Otherwise the nearest of its own section, or the nearest section.
 pub(crate) fn of_path(path: &str) -> String {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
-    if let Some(elsewhere) = KEYS.iter().find(|key| key.split().1 == name) {
-        return elsewhere.path.to_owned();
-    }
     let siblings: BTreeSet<&str> = KEYS
         .iter()
         .filter_map(|key| child(key.path, section))
         .collect();
-    let sibling = of(name, siblings).unwrap_or_default();
+    let slip = slip_of(name, siblings.iter().copied());
+    if let (None, Some(elsewhere)) = (slip, elsewhere(section, name)) {
+        return elsewhere.to_owned();
+    }
+    let sibling = slip.or_else(|| of(name, siblings)).unwrap_or_default();
     if section.is_empty() {
         sibling.to_owned()
     } else {
         format!("{section}.{sibling}")
     }
+}
+
+/// The key of this name in another section: below `section` if there is one, else the first of all.
+fn elsewhere(section: &str, name: &str) -> Option<&'static str> {
+    let mut known = KEYS.iter().filter(|key| key.split().1 == name);
+    let below = known.clone().find(|key| child(key.path, section).is_some());
+    below.or_else(|| known.next()).map(|key| key.path)
 }
 
 /// The name directly below `section` on the way to `path`.
@@ -65,6 +73,12 @@ mod tests {
         assert_eq!(of_path("delivery.poll_intervall"), "delivery.poll_interval");
         assert_eq!(of_path("poll_interval"), "delivery.poll_interval");
         assert_eq!(of_path("kapso.token"), "gateway.token");
+        assert_eq!(of_path("number"), "numbers");
+        assert_eq!(of_path("numbers.mode"), "numbers.security.mode");
+        assert_eq!(
+            of_path("numbers.security.rate"),
+            "numbers.security.rate_limit"
+        );
         assert_eq!(
             of("webhok", ["polling", "tailscale", "domain"]),
             Some("domain")

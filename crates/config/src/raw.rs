@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+pub(crate) use self::overlay::content;
 use crate::environment::Environment;
 use crate::expand;
 use crate::key::{KEYS, Key};
@@ -34,6 +35,8 @@ pub(crate) enum Value {
     Integer(i64),
     /// True or false, from the file.
     Flag(bool),
+    /// A list, from the file: each entry with its own place.
+    List(Vec<Written>),
     /// Something from the file that no key takes: what it is.
     Unfit(&'static str),
 }
@@ -45,11 +48,69 @@ pub(crate) struct Written {
     pub(crate) origin: Origin,
 }
 
-/// A number that the file puts in a role.
+/// A value under a name of the operator's own, in a key that is a table.
 #[derive(Debug, Clone)]
-pub(crate) struct Listed {
-    pub(crate) role: String,
-    pub(crate) number: Written,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) written: Written,
+}
+
+/// What is written by key: of everything that stands once, or of one item of a section that stands many times.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    values: BTreeMap<&'static str, Written>,
+    tables: BTreeMap<&'static str, Vec<Entry>>,
+}
+
+impl Scope {
+    /// What is written for `key`. An empty text means nothing, unless the key says otherwise.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Written> {
+        self.values.get(key.path)
+    }
+
+    /// The entries of a key that is a table, in their order; none where the table itself is not written.
+    pub(crate) fn entries(&self, key: &Key) -> Option<&[Entry]> {
+        self.tables.get(key.path).map(Vec::as_slice)
+    }
+
+    /// Takes a value; for a secret its text is wrapped at once, and anything else is kept as its kind alone.
+    fn put(&mut self, key: &'static Key, value: Value, origin: Origin) {
+        let text = match &value {
+            Value::Word(text) | Value::Text(text) => Some(text.as_str()),
+            Value::Secret(_)
+            | Value::Integer(_)
+            | Value::Flag(_)
+            | Value::List(_)
+            | Value::Unfit(_) => None,
+        };
+        if !key.empty_counts && text.is_some_and(|text| text.trim().is_empty()) {
+            return;
+        }
+        let value = match (key.is_secret(), value) {
+            (true, Value::Word(text) | Value::Text(text)) => Value::Secret(text.into()),
+            (true, Value::Integer(_)) => Value::Unfit("a number"),
+            (true, Value::Flag(_)) => Value::Unfit("true or false"),
+            (true, Value::List(_)) => Value::Unfit("a list"),
+            (_, value) => value,
+        };
+        self.values.insert(key.path, Written { value, origin });
+    }
+
+    fn holds_secret(&self) -> bool {
+        KEYS.iter()
+            .any(|key| key.is_secret() && self.get(key).is_some())
+    }
+}
+
+/// One item of a section that stands many times.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// The name that the operator gave it, where the section's items have names.
+    pub(crate) name: String,
+    /// Where it begins.
+    pub(crate) origin: Origin,
+    /// What it says.
+    pub(crate) scope: Scope,
 }
 
 /// Everything that is written.
@@ -57,9 +118,9 @@ pub(crate) struct Listed {
 pub(crate) struct Raw {
     /// The file that was read.
     pub(crate) file: Option<PathBuf>,
-    /// What the file puts in roles, in its order.
-    pub(crate) listed: Vec<Listed>,
-    values: BTreeMap<&'static str, Written>,
+    /// What stands once.
+    pub(crate) top: Scope,
+    items: BTreeMap<&'static str, Vec<Item>>,
     /// Whether there is a file and it could not be read.
     file_failed: bool,
     /// Keys for which the environment has something that could not be read.
@@ -78,9 +139,12 @@ impl Raw {
                 problems.extend(raw.read_file(&path, &text));
                 let others =
                     fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
-                let secret = KEYS
-                    .iter()
-                    .any(|key| key.is_secret() && raw.get(key).is_some());
+                let secret = raw.top.holds_secret()
+                    || raw
+                        .items
+                        .values()
+                        .flatten()
+                        .any(|item| item.scope.holds_secret());
                 raw.exposed = (others && secret).then(|| path.clone());
                 raw.file = Some(path);
             }
@@ -93,9 +157,9 @@ impl Raw {
         (raw, problems)
     }
 
-    /// What is written for `key`. An empty text means nothing, unless the key says otherwise.
-    pub(crate) fn get(&self, key: &Key) -> Option<&Written> {
-        self.values.get(key.path)
+    /// The items of a section that may stand any number of times, in their order.
+    pub(crate) fn items(&self, section: &str) -> &[Item] {
+        self.items.get(section).map_or(&[], Vec::as_slice)
     }
 
     /// Whether `key` may be written somewhere that could not be read.
@@ -103,11 +167,21 @@ impl Raw {
         self.file_failed || self.failed.contains(key.path)
     }
 
-    /// Where each key that is written stands.
+    /// Where each key that stands once is written.
     pub(crate) fn origins(&self) -> BTreeMap<&'static str, Origin> {
-        self.values
+        self.top
+            .values
             .iter()
             .map(|(path, written)| (*path, written.origin.clone()))
+            .collect()
+    }
+
+    /// Where each item of the sections that stand many times begins.
+    pub(crate) fn item_origins(&self) -> BTreeMap<&'static str, Vec<Origin>> {
+        let origins = |items: &Vec<Item>| items.iter().map(|item| item.origin.clone()).collect();
+        let sections = self.items.iter();
+        sections
+            .map(|(section, items)| (*section, origins(items)))
             .collect()
     }
 
@@ -120,23 +194,6 @@ impl Raw {
             what: "holds a secret and can be read by other users".to_owned(),
             remedy: format!("chmod 600 {file}, or keep secrets in the environment"),
         })
-    }
-
-    /// Takes a value; for a secret its text is wrapped at once, and anything else is kept as its kind alone.
-    fn put(&mut self, key: &'static Key, value: Value, origin: Origin) {
-        let text = match &value {
-            Value::Word(text) | Value::Text(text) => Some(text.as_str()),
-            Value::Secret(_) | Value::Integer(_) | Value::Flag(_) | Value::Unfit(_) => None,
-        };
-        if !key.empty_counts && text.is_some_and(|text| text.trim().is_empty()) {
-            return;
-        }
-        let value = match (key.is_secret(), value) {
-            (true, Value::Word(text) | Value::Text(text)) => Value::Secret(text.into()),
-            (true, Value::Integer(_)) => Value::Unfit("a number"),
-            (_, value) => value,
-        };
-        self.values.insert(key.path, Written { value, origin });
     }
 }
 

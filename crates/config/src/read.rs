@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::{Identity, NumberId};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -29,10 +30,50 @@ const FLAGS: [(&str, bool); 8] = [
 pub(crate) fn text(value: &Value) -> Result<String, Wrong> {
     match value {
         Value::Word(text) | Value::Text(text) => Ok(text.clone()),
-        Value::Integer(_) | Value::Flag(_) | Value::Unfit(_) | Value::Secret(_) => {
-            Err(Wrong::new(found(value), "write it in quotes"))
-        }
+        Value::Integer(_)
+        | Value::Flag(_)
+        | Value::List(_)
+        | Value::Unfit(_)
+        | Value::Secret(_) => Err(Wrong::new(found(value), "write it in quotes")),
     }
+}
+
+/// Text on one line, without control characters: it goes into a header, a name or a log line.
+pub(crate) fn line(value: &Value) -> Result<String, Wrong> {
+    let text = text(value)?;
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        return Err(Wrong::new(
+            format!("is {}, which has a control character", quoted(text)),
+            "write plain text, on one line",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A person on WhatsApp, in the form to compare.
+pub(crate) fn identity(value: &Value) -> Result<Identity, Wrong> {
+    let text = text(value)?;
+    person(&text)
+}
+
+/// As [`identity`], of text alone.
+pub(crate) fn person(text: &str) -> Result<Identity, Wrong> {
+    Identity::new(text)
+        .map(|identity| identity.canonical())
+        .map_err(|invalid| {
+            let remedy =
+                "write numbers with country code, as in +15551234567, or WhatsApp user ids";
+            Wrong::new(format!("has {}, which {invalid}", quoted(text)), remedy)
+        })
+}
+
+/// A business number, by Meta's id of it.
+pub(crate) fn number_id(value: &Value) -> Result<NumberId, Wrong> {
+    NumberId::new(&text(value)?).map_err(|invalid| {
+        let remedy = "copy the phone number id from Kapso: digits, and not the phone number";
+        Wrong::new(invalid.to_string(), remedy)
+    })
 }
 
 /// A secret, which goes into a header: one line without spaces.
@@ -61,7 +102,11 @@ pub(crate) fn flag(value: &Value) -> Result<bool, Wrong> {
                 .map(|(_, flag)| *flag)
                 .ok_or_else(|| Wrong::new(found(value), remedy))
         }
-        Value::Text(_) | Value::Integer(_) | Value::Unfit(_) | Value::Secret(_) => Err(Wrong::new(
+        Value::Text(_)
+        | Value::Integer(_)
+        | Value::List(_)
+        | Value::Unfit(_)
+        | Value::Secret(_) => Err(Wrong::new(
             found(value),
             "write true or false, without quotes",
         )),
@@ -74,7 +119,11 @@ pub(crate) fn whole(bounds: RangeInclusive<u32>) -> impl FnOnce(&Value) -> Resul
         let number = match value {
             Value::Integer(number) => u32::try_from(*number).ok(),
             Value::Word(word) => word.trim().parse().ok(),
-            Value::Text(_) | Value::Flag(_) | Value::Unfit(_) | Value::Secret(_) => None,
+            Value::Text(_)
+            | Value::Flag(_)
+            | Value::List(_)
+            | Value::Unfit(_)
+            | Value::Secret(_) => None,
         };
         number
             .filter(|number| bounds.contains(number))
@@ -104,20 +153,24 @@ pub(crate) fn choice<T: Copy>(
             .iter()
             .find(|(name, _)| written.trim().eq_ignore_ascii_case(name));
         known.map(|(_, choice)| *choice).ok_or_else(|| {
-            let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-            let nearest = nearest::of(&written, all.iter().copied()).unwrap_or_default();
-            let remedy = match all.as_slice() {
-                [only] => format!("write {only}"),
-                all => format!(
-                    "write one of {}; the nearest one is {nearest}",
-                    all.join(", ")
-                ),
-            };
             Wrong::new(
                 format!("is {}, which is not known", quoted(&written)),
-                remedy,
+                one_of(&written, names.iter().map(|(name, _)| *name)),
             )
         })
+    }
+}
+
+/// What to write in the place of a name that is none of these.
+pub(crate) fn one_of<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let nearest = nearest::of(written, names.iter().copied()).unwrap_or_default();
+    match names.as_slice() {
+        [only] => format!("write {only}"),
+        all => format!(
+            "write one of {}; the nearest one is {nearest}",
+            all.join(", ")
+        ),
     }
 }
 
@@ -181,12 +234,13 @@ pub(crate) fn leaves_host_in_clear(url: &Url) -> bool {
 }
 
 /// What was written, for a message.
-fn found(value: &Value) -> String {
+pub(crate) fn found(value: &Value) -> String {
     match value {
         Value::Word(text) => format!("is {}", quoted(text)),
         Value::Text(text) => format!("is the text {}", quoted(text)),
         Value::Integer(number) => format!("is the number {number}"),
         Value::Flag(flag) => format!("is {flag}"),
+        Value::List(_) => "is a list".to_owned(),
         Value::Unfit(kind) => format!("is {kind}"),
         Value::Secret(_) => "is a secret".to_owned(),
     }

@@ -1,71 +1,26 @@
 //! `[security]`: who may write, as whom, and how often.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+mod commands;
+mod hook;
+mod keys;
+pub(crate) mod of_number;
+mod roles;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use model::{Identity, Role};
 
+pub use self::hook::Hook;
+pub(crate) use self::keys::*;
+pub(crate) use self::roles::{held_role, role_name};
 use crate::draft::Draft;
-use crate::key::{Key, Preset};
-use crate::problem::{Origin, Problem, Wrong};
+use crate::key::Key;
+use crate::problem::{Problem, Wrong};
 use crate::raw::Value;
 use crate::read;
 use crate::show::Shown;
-
-pub(crate) static MODE: Key = Key::new(
-    "security.mode",
-    &["KAPSO_SECURITY_MODE"],
-    Preset::Text("allowlist"),
-    "`allowlist` (only numbers with a role may write), `open` (everyone), `pairing` (strangers ask with a code)",
-);
-
-pub(crate) static ROLES: Key = Key::new(
-    "security.roles",
-    &["KAPSO_ALLOWED_NUMBERS"],
-    Preset::Nothing,
-    "one list of numbers or user ids for each role; the variable's numbers, separated by commas, get `default_role` unless \
-     the file gives them another",
-);
-
-pub(crate) static DENY_MESSAGE: Key = Key::new(
-    "security.deny_message",
-    &["KAPSO_DENY_MESSAGE"],
-    Preset::Text("Sorry, you are not authorized to use this service."),
-    "what a stranger is told, once a day at most; empty sends nothing",
-)
-.may_be_empty();
-
-pub(crate) static RATE_LIMIT: Key = Key::new(
-    "security.rate_limit",
-    &["KAPSO_RATE_LIMIT"],
-    Preset::Text("10"),
-    "messages of one sender that are handed over in each `rate_window`",
-);
-
-pub(crate) static RATE_WINDOW: Key = Key::new(
-    "security.rate_window",
-    &["KAPSO_RATE_WINDOW"],
-    Preset::Text("60"),
-    "seconds",
-);
-
-pub(crate) static SESSION_ISOLATION: Key = Key::new(
-    "security.session_isolation",
-    &["KAPSO_SESSION_ISOLATION"],
-    Preset::Text("true"),
-    "whether each sender has a session of their own; without it everyone shares `gateway.session_key`",
-);
-
-pub(crate) static DEFAULT_ROLE: Key = Key::new(
-    "security.default_role",
-    &["KAPSO_DEFAULT_ROLE"],
-    Preset::Text("member"),
-    "the role of numbers from the environment, and of strangers in `open` mode",
-);
-
-/// The longest name of a role.
-const LONGEST_ROLE: usize = 64;
 
 /// Who may write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +39,15 @@ pub struct Security {
     pub session_isolation: bool,
     /// The role of senders who have no other.
     pub default_role: Role,
+    /// What becomes of messages over the rate.
+    pub over_limit: OverLimit,
+    /// Who is told of strangers.
+    pub stranger_hook: Option<Hook>,
+    /// What a stranger is told in pairing mode; has `{code}` in it.
+    pub pairing_message: String,
+    /// The gateway's commands that a role may use, each with its `/` and in lower case. A role that is missing may use
+    /// none.
+    pub gateway_commands: BTreeMap<Role, Vec<String>>,
 }
 
 /// What becomes of strangers.
@@ -114,16 +78,51 @@ impl SecurityMode {
     }
 }
 
+/// What becomes of messages over the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverLimit {
+    /// They are handed over when the rate allows.
+    Wait,
+    /// They are recorded as dropped.
+    Drop,
+}
+
+impl OverLimit {
+    const NAMES: [(&'static str, Self); 2] = [("wait", Self::Wait), ("drop", Self::Drop)];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+/// Messages in each window.
+const RATE_LIMITS: RangeInclusive<u32> = 1..=100_000;
+
+/// Seconds of a window.
+const RATE_WINDOWS: RangeInclusive<u32> = 1..=86_400;
+
+/// What stands in the pairing message for the code.
+const CODE: &str = "{code}";
+
 impl Security {
     pub(crate) fn check(draft: &mut Draft<'_>) -> Option<Self> {
+        let top = &draft.raw().top;
         let mode = draft.get(&MODE, read::choice(&SecurityMode::NAMES));
         let deny_message = draft.get(&DENY_MESSAGE, read::text);
-        let rate_limit = draft.get(&RATE_LIMIT, read::whole(1..=100_000));
-        let rate_window = draft.get(&RATE_WINDOW, read::seconds(1..=86_400));
+        let rate_limit = draft.get(&RATE_LIMIT, read::whole(RATE_LIMITS));
+        let rate_window = draft.get(&RATE_WINDOW, read::seconds(RATE_WINDOWS));
         let session_isolation = draft.get(&SESSION_ISOLATION, read::flag);
-        let default_role = draft.get(&DEFAULT_ROLE, |value| role(&read::text(value)?));
-        let mut roles = listed_roles(draft);
-        let others = draft.get(&ROLES, identities).unwrap_or_default();
+        let default_role = draft.get(&DEFAULT_ROLE, role_name);
+        let over_limit = draft.get(&OVER_LIMIT, read::choice(&OverLimit::NAMES));
+        let stranger_hook = draft.get(&STRANGER_HOOK, hook::hook);
+        let pairing_message = draft.get(&PAIRING_MESSAGE, pairing_message);
+        let mut roles = roles::listed(draft, top, &ROLES).unwrap_or_default();
+        let others = draft.get(&ROLES, roles::separated).unwrap_or_default();
+        let gateway_commands = commands::listed(draft, top, &GATEWAY_COMMANDS);
         let default_role = default_role?;
         for identity in others {
             roles
@@ -138,109 +137,75 @@ impl Security {
             rate_window: rate_window?,
             session_isolation: session_isolation?,
             default_role,
+            over_limit: over_limit?,
+            stranger_hook,
+            pairing_message: pairing_message?,
+            gateway_commands: gateway_commands.unwrap_or_default(),
         })
     }
 
-    pub(crate) fn warning(&self) -> Option<Problem> {
+    /// The roles that the configuration gives to someone.
+    pub(crate) fn given_roles(&self) -> BTreeSet<&Role> {
+        let mut given: BTreeSet<&Role> = self.roles.values().collect();
+        match self.mode {
+            SecurityMode::Allowlist => {}
+            SecurityMode::Open | SecurityMode::Pairing => {
+                given.insert(&self.default_role);
+            }
+        }
+        given
+    }
+
+    /// Whether somebody may be in `role`. In pairing mode the operator may approve people in any.
+    pub(crate) fn may_have(&self, role: &Role) -> bool {
+        self.mode == SecurityMode::Pairing || self.given_roles().contains(role)
+    }
+
+    /// What is allowed and yet probably not meant, of the policy that `roles` belongs to.
+    pub(crate) fn warning(&self, roles: &Key) -> Option<Problem> {
         let nobody = self.mode == SecurityMode::Allowlist && self.roles.is_empty();
         nobody.then(|| Problem {
-            key: ROLES.path.to_owned(),
+            key: roles.path.to_owned(),
             origin: None,
             what: "names nobody, so nobody may write".to_owned(),
-            remedy: "set KAPSO_ALLOWED_NUMBERS, or give numbers a role in [security.roles]"
-                .to_owned(),
+            remedy: format!(
+                "set KAPSO_ALLOWED_NUMBERS, or give numbers a role in [{}]",
+                roles.path
+            ),
         })
     }
 
-    pub(crate) fn show(&self, shown: &mut Shown) {
-        shown.text(&MODE, self.mode.name());
-        shown.text(&DENY_MESSAGE, &self.deny_message);
-        shown.whole(&RATE_LIMIT, self.rate_limit);
-        shown.seconds(&RATE_WINDOW, self.rate_window);
-        shown.flag(&SESSION_ISOLATION, self.session_isolation);
-        shown.text(&DEFAULT_ROLE, &self.default_role.0);
-        let mut numbers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (identity, role) in &self.roles {
-            numbers
-                .entry(&role.0)
-                .or_default()
-                .push(identity.to_string());
-        }
-        shown.lists(&ROLES, numbers);
+    /// Refuses commands for roles that nobody can have, in the `[security]` that these policies come from.
+    pub(crate) fn check_commands(draft: &mut Draft<'_>, policies: &[&Self]) {
+        let top = &draft.raw().top;
+        commands::check_roles(draft, top, &GATEWAY_COMMANDS, policies);
+    }
+
+    /// Shows the policy under these keys.
+    pub(crate) fn show(&self, shown: &mut Shown, keys: &PolicyKeys) {
+        shown.text(keys.mode, self.mode.name());
+        shown.text(keys.deny_message, &self.deny_message);
+        shown.whole(keys.rate_limit, self.rate_limit);
+        shown.seconds(keys.rate_window, self.rate_window);
+        shown.flag(keys.session_isolation, self.session_isolation);
+        shown.text(keys.default_role, &self.default_role.0);
+        shown.text(keys.over_limit, self.over_limit.name());
+        shown.text(keys.pairing_message, &self.pairing_message);
+        shown.lists(keys.roles, roles::by_role(&self.roles));
+        let commands = self.gateway_commands.iter();
+        let commands = commands.map(|(role, list)| (role.0.as_str(), list.clone()));
+        shown.lists(keys.gateway_commands, commands.collect());
     }
 }
 
-/// The roles that the file gives. A number in two roles is a problem that names both.
-fn listed_roles(draft: &mut Draft<'_>) -> BTreeMap<Identity, Role> {
-    let mut roles: BTreeMap<Identity, (Role, Origin)> = BTreeMap::new();
-    for listed in &draft.raw().listed {
-        let (path, origin) = (
-            format!("{}.{}", ROLES.path, listed.role),
-            listed.number.origin.clone(),
-        );
-        let read = role(&listed.role)
-            .and_then(|role| Ok((role, identity(&read::text(&listed.number.value)?)?)));
-        let (role, identity) = match read {
-            Ok(read) => read,
-            Err(wrong) => {
-                draft.problem(&path, Some(origin), wrong);
-                continue;
-            }
-        };
-        match roles.entry(identity) {
-            Entry::Vacant(vacant) => {
-                vacant.insert((role, origin));
-            }
-            Entry::Occupied(known) if known.get().0 != role => {
-                let (other, place) = known.get();
-                let what = format!(
-                    "has {}, which is also in the role {other} ({place})",
-                    known.key()
-                );
-                let wrong = Wrong::new(what, "leave the number in one role");
-                draft.problem(&path, Some(origin), wrong);
-            }
-            Entry::Occupied(_) => {}
-        }
-    }
-    roles
-        .into_iter()
-        .map(|(identity, (role, _))| (identity, role))
-        .collect()
-}
-
-/// The numbers of the environment, separated by commas.
-fn identities(value: &Value) -> Result<Vec<Identity>, Wrong> {
+/// The answer to a stranger in pairing mode, in which the code has its place.
+fn pairing_message(value: &Value) -> Result<String, Wrong> {
     let text = read::text(value)?;
-    text.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .map(identity)
-        .collect()
-}
-
-fn identity(text: &str) -> Result<Identity, Wrong> {
-    Identity::new(text)
-        .map(|identity| identity.canonical())
-        .map_err(|invalid| {
-            let remedy =
-                "write numbers with country code, as in +15551234567, or WhatsApp user ids";
-            Wrong::new(
-                format!("has {}, which {invalid}", read::quoted(text)),
-                remedy,
-            )
-        })
-}
-
-/// A role's name, which stands in the first line that the agent reads: nothing in it may look like more than a name.
-fn role(text: &str) -> Result<Role, Wrong> {
-    let text = text.trim();
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.is_empty() || text.chars().count() > LONGEST_ROLE || !text.chars().all(plain) {
-        return Err(Wrong::new(
-            format!("names the role {}", read::quoted(text)),
-            format!("use up to {LONGEST_ROLE} letters, digits, - _ or ."),
-        ));
+    if text.contains(CODE) {
+        return Ok(text);
     }
-    Ok(Role(text.to_owned()))
+    Err(Wrong::new(
+        format!("is {}, without {CODE}", read::quoted(&text)),
+        format!("write {CODE} where the code belongs"),
+    ))
 }

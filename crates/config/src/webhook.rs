@@ -131,7 +131,7 @@ pub(crate) fn listen_address(value: &Value) -> Result<ListenAddress, Wrong> {
 impl Webhook {
     pub(crate) fn check(draft: &mut Draft<'_>, delivery: Option<&Delivery>) -> Option<Self> {
         let behind_funnel = delivery.is_some_and(|delivery| delivery.mode == Mode::Tailscale);
-        let addr = if behind_funnel && draft.raw().get(&ADDR).is_none() {
+        let addr = if behind_funnel && draft.raw().top.get(&ADDR).is_none() {
             Some(BEHIND_FUNNEL)
         } else {
             draft.get(&ADDR, listen_address)
@@ -147,9 +147,9 @@ impl Webhook {
         })
     }
 
-    pub(crate) fn warning(&self, mode: Mode) -> Option<Problem> {
-        let unsigned = mode.has_webhook() && self.secret.is_none();
-        unsigned.then(|| Problem {
+    /// `unsigned` is whether a number has no key, neither its own nor this section's.
+    pub(crate) fn warning(&self, mode: Mode, unsigned: bool) -> Option<Problem> {
+        (mode.has_webhook() && unsigned).then(|| Problem {
             key: SECRET.path.to_owned(),
             origin: None,
             what: "is not set, so a push without a signature that can be checked is only a hint, and its messages are \

@@ -5,11 +5,10 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Listed, Raw, Value, Written};
-use crate::key::{Secrecy, find, is_section};
+use super::{Entry, Item, Raw, Scope, Value, Written};
+use crate::key::{Items, Key, find, is_section};
 use crate::nearest;
 use crate::problem::{Origin, Problem};
-use crate::security;
 
 impl Raw {
     /// Takes what stands in the file; gives what is wrong with it.
@@ -17,6 +16,7 @@ impl Raw {
         let (document, errors) = DeTable::parse_recoverable(text);
         let mut reading = Reading {
             raw: self,
+            item: None,
             path,
             text,
             problems: Vec::new(),
@@ -43,6 +43,8 @@ impl Raw {
 
 struct Reading<'a> {
     raw: &'a mut Raw,
+    /// What is read now goes here, inside a section that stands many times.
+    item: Option<Scope>,
     path: &'a Path,
     text: &'a str,
     problems: Vec<Problem>,
@@ -50,41 +52,40 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn table(&mut self, section: &str, table: &DeTable<'_>) {
-        let mut entries: Vec<_> = table.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
-        for (name, value) in entries {
+        for (name, at, value) in in_order(table) {
             let path = match section {
-                "" => name.get_ref().to_string(),
-                section => format!("{section}.{}", name.get_ref()),
+                "" => name.to_owned(),
+                section => format!("{section}.{name}"),
             };
-            self.entry(&path, name.span().start, value);
+            self.entry(&path, at, value);
         }
     }
 
     fn entry(&mut self, path: &str, at: usize, value: &Spanned<DeValue<'_>>) {
         let table = value.get_ref().as_table();
-        if path == security::ROLES.path {
-            match table {
-                Some(roles) => self.roles(roles),
-                None => self.not_a_section(path, at),
+        if let Some(key) = find(path) {
+            match (key.is_table, table) {
+                (true, Some(table)) => self.entries(key, table),
+                (true, None) => self.not_a_section(path, at),
+                (false, _) => {
+                    let value = self.read(value.get_ref());
+                    let origin = self.origin(at);
+                    self.scope().put(key, value, origin);
+                }
             }
-        } else if let Some(key) = find(path) {
-            let value = read(value.get_ref());
-            // `kapso.api_key = 5` and the like: what a secret is must not be shown, whatever its type.
-            let value = match (key.secrecy, value) {
-                (Secrecy::Secret, Value::Flag(_)) => Value::Unfit("true or false"),
-                (_, value) => value,
-            };
-            let origin = self.origin(at);
-            self.raw.put(key, value, origin);
+        } else if let Some((section, items)) = Items::of(path) {
+            match (items, value.get_ref()) {
+                (Items::Listed, DeValue::Array(list)) => self.listed(section, at, list),
+                (Items::Named, DeValue::Table(table)) => self.named(section, table),
+                (items, _) => self.not_items(section, items, at),
+            }
         } else if is_section(path) {
             match table {
                 Some(table) => self.table(path, table),
                 None => self.not_a_section(path, at),
             }
         } else {
-            let nearest = nearest::of_path(path);
-            let remedy = format!("the nearest one is {nearest}");
+            let remedy = format!("the nearest one is {}", nearest::of_path(path));
             let what = if table.is_some() {
                 "is not a known section"
             } else {
@@ -94,28 +95,83 @@ impl Reading<'_> {
         }
     }
 
-    fn roles(&mut self, roles: &DeTable<'_>) {
-        let mut entries: Vec<_> = roles.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
-        for (role, numbers) in entries {
-            let path = format!("{}.{}", security::ROLES.path, role.get_ref());
-            let Some(numbers) = numbers.get_ref().as_array() else {
-                let remedy = "write it as [\"+15551234567\", …]".to_owned();
-                self.problem(&path, role.span().start, "is not a list".to_owned(), remedy);
-                continue;
+    /// The entries of a key that is a table: names of the operator's own, each with a value.
+    fn entries(&mut self, key: &'static Key, table: &DeTable<'_>) {
+        let mut entries = Vec::new();
+        for (name, at, value) in in_order(table) {
+            let written = Written {
+                value: self.read(value.get_ref()),
+                origin: self.origin(at),
             };
-            for number in numbers {
-                let origin = self.origin(number.span().start);
-                let number = Written {
-                    value: read(number.get_ref()),
-                    origin,
-                };
-                self.raw.listed.push(Listed {
-                    role: role.get_ref().to_string(),
-                    number,
-                });
+            let name = name.to_owned();
+            entries.push(Entry { name, written });
+        }
+        self.scope().tables.insert(key.path, entries);
+    }
+
+    fn listed(&mut self, section: &'static str, at: usize, list: &[Spanned<DeValue<'_>>]) {
+        for value in list {
+            match value.get_ref().as_table() {
+                Some(table) => self.item(section, "", value.span().start, table),
+                None => self.not_items(section, Items::Listed, at),
             }
         }
+    }
+
+    fn named(&mut self, section: &'static str, table: &DeTable<'_>) {
+        for (name, at, value) in in_order(table) {
+            match value.get_ref().as_table() {
+                Some(table) => self.item(section, name, at, table),
+                None => self.not_items(section, Items::Named, at),
+            }
+        }
+    }
+
+    fn item(&mut self, section: &'static str, name: &str, at: usize, table: &DeTable<'_>) {
+        let outer = self.item.replace(Scope::default());
+        self.table(section, table);
+        let scope = std::mem::replace(&mut self.item, outer).unwrap_or_default();
+        let item = Item {
+            name: name.to_owned(),
+            origin: self.origin(at),
+            scope,
+        };
+        self.raw.items.entry(section).or_default().push(item);
+    }
+
+    fn scope(&mut self) -> &mut Scope {
+        self.item.as_mut().unwrap_or(&mut self.raw.top)
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Value {
+        match value {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .map_or(Value::Unfit("a number out of bounds"), Value::Integer),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Float(_) => Value::Unfit("a decimal number"),
+            DeValue::Datetime(_) => Value::Unfit("a date or a time"),
+            DeValue::Table(_) => Value::Unfit("a section"),
+            DeValue::Array(list) => {
+                let written = |value: &Spanned<DeValue<'_>>| Written {
+                    value: self.read(value.get_ref()),
+                    origin: self.origin(value.span().start),
+                };
+                Value::List(list.iter().map(written).collect())
+            }
+        }
+    }
+
+    fn not_items(&mut self, section: &str, items: Items, at: usize) {
+        let (what, example) = match items {
+            Items::Listed => ("is a list of sections", format!("[[{section}]]")),
+            Items::Named => (
+                "has named sections",
+                format!("[{section}.\"+15551234567\"]"),
+            ),
+        };
+        let remedy = format!("write {example} on a line of its own, and its keys below it");
+        self.problem(section, at, what.to_owned(), remedy);
     }
 
     fn not_a_section(&mut self, path: &str, at: usize) {
@@ -143,15 +199,13 @@ impl Reading<'_> {
     }
 }
 
-fn read(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-            .map_or(Value::Unfit("a number out of bounds"), Value::Integer),
-        DeValue::Boolean(flag) => Value::Flag(*flag),
-        DeValue::Float(_) => Value::Unfit("a decimal number"),
-        DeValue::Datetime(_) => Value::Unfit("a date"),
-        DeValue::Array(_) => Value::Unfit("a list"),
-        DeValue::Table(_) => Value::Unfit("a section"),
-    }
+/// What stands in a table, in the order in which it is written: name, place, value.
+fn in_order<'a, 'i>(
+    table: &'a DeTable<'i>,
+) -> impl Iterator<Item = (&'a str, usize, &'a Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+        .into_iter()
+        .map(|(name, value)| (name.get_ref().as_ref(), name.span().start, value))
 }

@@ -24,7 +24,7 @@ impl Raw {
         for key in KEYS {
             match written(key, environment) {
                 Ok(None) => {}
-                Ok(Some((text, origin))) => self.put(key, Value::Word(text), origin),
+                Ok(Some((text, origin))) => self.top.put(key, Value::Word(text), origin),
                 Err(problem) => {
                     self.failed.insert(key.path);
                     problems.push(problem);
@@ -92,7 +92,7 @@ fn credential(key: &Key, environment: &Environment) -> Result<Option<(String, Or
 }
 
 /// The text in the file of a secret, without the line end that editors and `echo` leave.
-fn content(path: &Path) -> Result<String, Wrong> {
+pub(crate) fn content(path: &Path) -> Result<String, Wrong> {
     let text = fs::read_to_string(path).map_err(|error| {
         Wrong::new(
             format!("names {}, which cannot be read: {error}", path.display()),
