@@ -69,7 +69,7 @@ impl Hours {
     fn on(&self, today: Date, days: i64) -> Option<(Timestamp, Timestamp)> {
         let day = today.checked_add(Span::new().days(days)).ok()?;
         let weekday = usize::try_from(day.weekday().to_monday_zero_offset()).ok()?;
-        if !self.days.get(weekday)? {
+        if !*self.days.get(weekday)? {
             return None;
         }
         let last = if self.close > self.open {

@@ -22,7 +22,7 @@ async fn ask(world: &World, method: &str, path: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-async fn json(world: &World, path: &str) -> Value {
+pub(crate) async fn json(world: &World, path: &str) -> Value {
     let (status, body) = ask(world, "GET", path).await;
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()

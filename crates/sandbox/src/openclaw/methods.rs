@@ -245,13 +245,13 @@ fn accepted(release: Release, key: &str, session: &str, at: Timestamp) -> Object
         .with("acceptedAt", at)
 }
 
-/// The canonical form of a session key.
+/// The canonical form of a session key. There are two agents, `main` and `desk`.
 fn session(raw: &str) -> Result<String, Rejection> {
     let key = SessionKey::new(raw).map_err(|error| {
         Rejection::invalid(format!("invalid agent params: at /sessionKey: {error}"))
     })?;
     match key.as_str().split(':').nth(1) {
-        Some("main") => Ok(key.as_str().to_owned()),
+        Some("main" | "desk") => Ok(key.as_str().to_owned()),
         Some(other) => Err(Rejection::invalid(format!(
             "Agent \"{other}\" no longer exists in configuration"
         ))),
