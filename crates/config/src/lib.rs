@@ -161,6 +161,8 @@ impl Config {
             self.webhook.warning(self.delivery.mode, unsigned),
             self.gateway.warning(),
             self.rules.warning(),
+            self.security.hook_warning(),
+            routes::warning(&self.routes, &self.gateway),
         ];
         let numbers = self.numbers.iter();
         let policies = numbers.map(|number| number.warning(&self.security));

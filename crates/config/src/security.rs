@@ -181,6 +181,19 @@ impl Security {
         commands::check_roles(draft, top, &GATEWAY_COMMANDS, policies);
     }
 
+    /// As [`Security::warning`], of the hook: what strangers write is theirs.
+    pub(crate) fn hook_warning(&self) -> Option<Problem> {
+        let Some(Hook::Url(url)) = &self.stranger_hook else {
+            return None;
+        };
+        read::leaves_host_in_clear(url).then(|| Problem {
+            key: STRANGER_HOOK.path.to_owned(),
+            origin: None,
+            what: "sends what strangers write over the network unencrypted".to_owned(),
+            remedy: "write an https address".to_owned(),
+        })
+    }
+
     /// Shows the policy under these keys.
     pub(crate) fn show(&self, shown: &mut Shown, keys: &PolicyKeys) {
         shown.text(keys.mode, self.mode.name());
