@@ -76,6 +76,10 @@ pub enum Target {
 
 /// The routes, the most specific first: by sender, then by role, then by number; as written among equals.
 pub(crate) fn check(draft: &mut Draft<'_>, numbers: &[Number], agent: &str) -> Vec<Route> {
+    if numbers.is_empty() {
+        // None of them will do, and that is told already.
+        return Vec::new();
+    }
     let mut routes: Vec<(Route, &Origin)> = Vec::new();
     for item in draft.raw().items(SECTION) {
         let Some(route) = route(draft, item, numbers, agent) else {

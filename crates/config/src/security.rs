@@ -144,6 +144,23 @@ impl Security {
         })
     }
 
+    /// What stands in for a policy that was refused, so that the rest can be checked: it gives no reason for a problem.
+    pub(crate) fn stand_in() -> Self {
+        Self {
+            mode: SecurityMode::Pairing,
+            roles: BTreeMap::new(),
+            deny_message: String::new(),
+            rate_limit: 0,
+            rate_window: Duration::ZERO,
+            session_isolation: false,
+            default_role: Role(String::new()),
+            over_limit: OverLimit::Wait,
+            stranger_hook: None,
+            pairing_message: CODE.to_owned(),
+            gateway_commands: BTreeMap::new(),
+        }
+    }
+
     /// The roles that the configuration gives to someone.
     pub(crate) fn given_roles(&self) -> BTreeSet<&Role> {
         let mut given: BTreeSet<&Role> = self.roles.values().collect();

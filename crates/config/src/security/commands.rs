@@ -51,6 +51,10 @@ pub(super) fn listed(
 
 /// Refuses commands for roles that nobody can have.
 pub(super) fn check_roles(draft: &mut Draft<'_>, scope: &Scope, key: &Key, policies: &[&Security]) {
+    if policies.is_empty() {
+        // There is no number that will do, and that is told already.
+        return;
+    }
     for entry in scope.entries(key).unwrap_or_default() {
         // A name that is no role at all is a problem already.
         let Ok(role) = roles::role(&entry.name) else {

@@ -36,7 +36,11 @@ fn has(value: &toml::Value, path: &str) -> bool {
         toml::Value::Table(table) => table
             .get(name)
             .is_some_and(|inner| rest.is_empty() || has(inner, rest)),
-        _ => false,
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => false,
     }
 }
 

@@ -23,14 +23,15 @@ fn what_is_shown_is_toml_with_masked_secrets_and_places() {
 }
 
 /// The table without sections in which nothing is set.
-fn without_empty(table: toml::Table) -> toml::Table {
-    let inner = table.into_iter().map(|(name, value)| match value {
-        toml::Value::Table(table) => (name, toml::Value::Table(without_empty(table))),
-        value => (name, value),
-    });
-    inner
-        .filter(|(_, value)| value.as_table().is_none_or(|keys| !keys.is_empty()))
-        .collect()
+fn without_empty(mut table: toml::Table) -> toml::Table {
+    let sections = table
+        .iter_mut()
+        .filter_map(|(_, value)| value.as_table_mut());
+    for section in sections {
+        *section = without_empty(std::mem::take(section));
+    }
+    table.retain(|_, value| value.as_table().is_none_or(|keys| !keys.is_empty()));
+    table
 }
 
 #[test]
