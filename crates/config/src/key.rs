@@ -114,7 +114,7 @@ impl Key {
     }
 
     /// Whether it belongs to the items of a section that may stand any number of times.
-    pub fn is_of_items(&self) -> bool {
+    pub(crate) fn is_of_items(&self) -> bool {
         let (top, _) = self.path.split_once('.').unwrap_or((self.path, ""));
         Items::of(top).is_some()
     }

@@ -123,20 +123,23 @@ impl Config {
         let chats = Chats::check(draft);
         let control = Control::check(draft);
         let log = Log::check(draft);
-        // What follows needs to know the sections before it.
-        let (webhook, security, gateway) = (webhook?, security?, gateway?);
-        let numbers = numbers::check(draft, listed, &webhook, &security);
+        let secret = webhook.as_ref().and_then(|webhook| webhook.secret.as_ref());
+        let policy = security.clone().unwrap_or_else(Security::stand_in);
+        let numbers = numbers::check(draft, listed, secret, &policy);
         let policies: Vec<&Security> = numbers.iter().map(|number| &number.security).collect();
         Security::check_commands(draft, &policies);
-        gateway.check_isolation(draft, &policies);
-        let routes = routes::check(draft, &numbers, &gateway.agent);
+        if let Some(gateway) = &gateway {
+            gateway.check_isolation(draft, &policies);
+        }
+        let agent = gateway.as_ref().map_or("", |gateway| &gateway.agent);
+        let routes = routes::check(draft, &numbers, agent);
         let mut config = Self {
             kapso: kapso?,
             delivery: delivery?,
-            webhook,
-            gateway,
+            webhook: webhook?,
+            gateway: gateway?,
             state: state?,
-            security,
+            security: security?,
             numbers,
             routes,
             chats,
@@ -161,6 +164,8 @@ impl Config {
             self.webhook.warning(self.delivery.mode, unsigned),
             self.gateway.warning(),
             self.rules.warning(),
+            self.security.hook_warning(),
+            routes::warning(&self.routes, &self.gateway),
         ];
         let numbers = self.numbers.iter();
         let policies = numbers.map(|number| number.warning(&self.security));

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(of_path("number"), "numbers");
         assert_eq!(of_path("numbers.mode"), "numbers.security.mode");
         assert_eq!(
-            of_path("numbers.security.rate"),
+            of_path("numbers.security.rate_lim"),
             "numbers.security.rate_limit"
         );
         assert_eq!(

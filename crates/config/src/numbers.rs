@@ -5,13 +5,13 @@ use secrecy::SecretString;
 
 use crate::draft::Draft;
 use crate::expand;
+use crate::kapso;
 use crate::key::{Key, Preset};
 use crate::problem::{Origin, Problem, Wrong};
 use crate::raw::{self, Item, Value};
 use crate::read;
 use crate::security::{self, Security};
 use crate::show::Shown;
-use crate::{Webhook, kapso};
 
 /// The section's name.
 pub(crate) const SECTION: &str = "numbers";
@@ -164,23 +164,24 @@ impl Listed<'_> {
     }
 }
 
-/// Every number: that of `[kapso]` first, if it is one, then the listed ones.
+/// Every number: that of `[kapso]` first, if it is one, then the listed ones. `secret` and `security` are for those that
+/// have none of their own.
 pub(crate) fn check(
     draft: &mut Draft<'_>,
     listed: Vec<Listed<'_>>,
-    webhook: &Webhook,
+    secret: Option<&SecretString>,
     security: &Security,
 ) -> Vec<Number> {
     let single = single(draft).map(|(id, _)| Number {
         name: id.to_string(),
         id,
-        secret: webhook.secret.clone(),
+        secret: secret.cloned(),
         security: security.clone(),
     });
     let others = listed.into_iter().map(|number| Number {
         id: number.id,
         name: number.name,
-        secret: number.secret.or_else(|| webhook.secret.clone()),
+        secret: number.secret.or_else(|| secret.cloned()),
         security: security.of_number(draft, number.item),
     });
     single.into_iter().chain(others).collect()

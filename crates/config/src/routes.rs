@@ -6,9 +6,9 @@ use model::{Identity, NumberId, Role, SessionKey};
 
 use crate::Number;
 use crate::draft::Draft;
-use crate::gateway;
+use crate::gateway::{self, Gateway, Relay};
 use crate::key::{Key, Preset};
-use crate::problem::{Origin, Wrong};
+use crate::problem::{Origin, Problem, Wrong};
 use crate::raw::{Item, Value};
 use crate::read;
 use crate::security::{Security, held_role, role_name};
@@ -76,6 +76,10 @@ pub enum Target {
 
 /// The routes, the most specific first: by sender, then by role, then by number; as written among equals.
 pub(crate) fn check(draft: &mut Draft<'_>, numbers: &[Number], agent: &str) -> Vec<Route> {
+    if numbers.is_empty() {
+        // None of them will do, and that is told already.
+        return Vec::new();
+    }
     let mut routes: Vec<(Route, &Origin)> = Vec::new();
     for item in draft.raw().items(SECTION) {
         let Some(route) = route(draft, item, numbers, agent) else {
@@ -152,6 +156,24 @@ fn route(draft: &mut Draft<'_>, item: &Item, numbers: &[Number], agent: &str) ->
         senders,
         role,
         target: target?,
+    })
+}
+
+/// What is allowed and yet probably not meant.
+pub(crate) fn warning(routes: &[Route], gateway: &Gateway) -> Option<Problem> {
+    let away = routes.iter().any(|route| match &route.target {
+        Target::Agent(agent) => *agent != gateway.agent,
+        Target::Session(session) => {
+            let own = format!("agent:{}:", gateway.agent);
+            !session.as_str().starts_with(&own)
+        }
+    });
+    (away && gateway.relay == Relay::Jsonl).then(|| Problem {
+        key: SECTION.to_owned(),
+        origin: None,
+        what: "leads to another agent, and gateway.relay = \"jsonl\" reads the sessions of one"
+            .to_owned(),
+        remedy: "set gateway.relay = \"auto\"".to_owned(),
     })
 }
 

@@ -144,6 +144,23 @@ impl Security {
         })
     }
 
+    /// What stands in for a policy that was refused, so that the rest can be checked: it gives no reason for a problem.
+    pub(crate) fn stand_in() -> Self {
+        Self {
+            mode: SecurityMode::Pairing,
+            roles: BTreeMap::new(),
+            deny_message: String::new(),
+            rate_limit: 0,
+            rate_window: Duration::ZERO,
+            session_isolation: false,
+            default_role: Role(String::new()),
+            over_limit: OverLimit::Wait,
+            stranger_hook: None,
+            pairing_message: CODE.to_owned(),
+            gateway_commands: BTreeMap::new(),
+        }
+    }
+
     /// The roles that the configuration gives to someone.
     pub(crate) fn given_roles(&self) -> BTreeSet<&Role> {
         let mut given: BTreeSet<&Role> = self.roles.values().collect();
@@ -179,6 +196,19 @@ impl Security {
     pub(crate) fn check_commands(draft: &mut Draft<'_>, policies: &[&Self]) {
         let top = &draft.raw().top;
         commands::check_roles(draft, top, &GATEWAY_COMMANDS, policies);
+    }
+
+    /// As [`Security::warning`], of the hook: what strangers write is theirs.
+    pub(crate) fn hook_warning(&self) -> Option<Problem> {
+        let Some(Hook::Url(url)) = &self.stranger_hook else {
+            return None;
+        };
+        read::leaves_host_in_clear(url).then(|| Problem {
+            key: STRANGER_HOOK.path.to_owned(),
+            origin: None,
+            what: "sends what strangers write over the network unencrypted".to_owned(),
+            remedy: "write an https address".to_owned(),
+        })
     }
 
     /// Shows the policy under these keys.

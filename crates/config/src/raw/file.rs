@@ -18,7 +18,7 @@ impl Raw {
             raw: self,
             item: None,
             path,
-            text,
+            line_ends: text.match_indices('\n').map(|(at, _)| at).collect(),
             problems: Vec::new(),
         };
         for error in errors {
@@ -46,7 +46,8 @@ struct Reading<'a> {
     /// What is read now goes here, inside a section that stands many times.
     item: Option<Scope>,
     path: &'a Path,
-    text: &'a str,
+    /// Where lines end: counted once, because a file may list very many numbers.
+    line_ends: Vec<usize>,
     problems: Vec<Problem>,
 }
 
@@ -190,8 +191,7 @@ impl Reading<'_> {
     }
 
     fn origin(&self, at: usize) -> Origin {
-        let before = self.text.as_bytes().iter().take(at);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        let line = 1 + self.line_ends.partition_point(|end| *end < at);
         Origin::File {
             path: self.path.to_owned(),
             line,

@@ -1,7 +1,7 @@
 //! `[rules.hours]`: when messages are handed over.
 
 use jiff::civil::Time;
-use jiff::tz::{TimeZone, db};
+use jiff::tz::{TimeZone, TimeZoneDatabase, db};
 
 use crate::draft::Draft;
 use crate::key::{Key, Preset};
@@ -138,7 +138,11 @@ fn day(value: &Value) -> Result<&'static str, Wrong> {
 fn zone(value: &Value) -> Result<TimeZone, Wrong> {
     let text = read::text(value)?;
     let name = text.trim();
-    db().get(name).map_err(|_unknown| {
+    // The host's rules are the newer ones; a slim host does not have every zone.
+    let known = db()
+        .get(name)
+        .or_else(|_unknown| TimeZoneDatabase::bundled().get(name));
+    known.map_err(|_unknown| {
         let names: Vec<String> = db().available().map(|name| name.to_string()).collect();
         let places = names.iter().map(|zone| place(zone, name.contains('/')));
         let nearest = nearest::of(name, places).unwrap_or_default();

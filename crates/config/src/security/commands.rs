@@ -11,8 +11,9 @@ use crate::problem::Wrong;
 use crate::raw::{Scope, Value};
 use crate::read;
 
-/// What `true` stands for: a new conversation, and two questions (openclaw.md 3.6).
-const USUAL: [&str; 3] = ["/new", "/status", "/help"];
+/// What `true` stands for: questions that change nothing. `/new` and `/reset` need rights at the gateway that the bridge
+/// does not have (openclaw.md 3.6).
+const USUAL: [&str; 2] = ["/status", "/help"];
 
 /// The longest name of a command, its `/` included.
 const LONGEST: usize = 64;
@@ -50,6 +51,10 @@ pub(super) fn listed(
 
 /// Refuses commands for roles that nobody can have.
 pub(super) fn check_roles(draft: &mut Draft<'_>, scope: &Scope, key: &Key, policies: &[&Security]) {
+    if policies.is_empty() {
+        // There is no number that will do, and that is told already.
+        return;
+    }
     for entry in scope.entries(key).unwrap_or_default() {
         // A name that is no role at all is a problem already.
         let Ok(role) = roles::role(&entry.name) else {
@@ -63,7 +68,7 @@ pub(super) fn check_roles(draft: &mut Draft<'_>, scope: &Scope, key: &Key, polic
 
 /// One command, in lower case as the gateway reads it.
 fn command(value: &Value) -> Result<String, Wrong> {
-    let remedy = "write true, or a list such as [\"/new\", \"/status\"]";
+    let remedy = "write true, or a list such as [\"/status\", \"/help\"]";
     let (Value::Text(text) | Value::Word(text)) = value else {
         return Err(Wrong::new(read::found(value), remedy));
     };

@@ -107,6 +107,6 @@ pub(crate) static GATEWAY_COMMANDS: Key = Key::new(
     "security.gateway_commands",
     &[],
     Preset::Nothing,
-    "the gateway's commands that each role may use: a list, or `true` for `/new`, `/status`, `/help`",
+    "the gateway's commands that each role may use: a list, or `true` for `/status` and `/help`",
 )
 .table();

@@ -83,7 +83,8 @@ impl Security {
         let pairing_message = draft.get_of(item, &PAIRING_MESSAGE, pairing_message);
         let roles = roles::listed(draft, &item.scope, &ROLES);
         let commands = commands::listed(draft, &item.scope, &GATEWAY_COMMANDS);
-        let policy = Self {
+        let inherited = commands.is_none();
+        let mut policy = Self {
             mode: mode.unwrap_or(self.mode),
             roles: roles.unwrap_or_else(|| self.roles.clone()),
             deny_message: deny_message.unwrap_or_else(|| self.deny_message.clone()),
@@ -96,6 +97,12 @@ impl Security {
             pairing_message: pairing_message.unwrap_or_else(|| self.pairing_message.clone()),
             gateway_commands: commands.unwrap_or_else(|| self.gateway_commands.clone()),
         };
+        if inherited {
+            // Of all numbers' commands, those of roles that this number has.
+            let mut commands = std::mem::take(&mut policy.gateway_commands);
+            commands.retain(|role, _| policy.may_have(role));
+            policy.gateway_commands = commands;
+        }
         commands::check_roles(draft, &item.scope, &GATEWAY_COMMANDS, &[&policy]);
         policy
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::{Config, GatewayType, Mode, Relay, State};
 
-use crate::{Setup, problem};
+use crate::{Setup, problem, problems};
 
 #[test]
 fn two_variables_are_enough() {
@@ -201,6 +201,54 @@ fn k2_all_problems_are_reported_together_with_their_lines() {
         ],
         "{found:?}"
     );
+}
+
+#[test]
+fn k2_who_may_write_and_where_it_goes_is_refused_with_line_and_nearest_choice_all_at_once() {
+    let text = r#"[security]
+mode = "opne"
+[security.roles]
+admin = []
+member = ["+1555"]
+[rules.hours]
+zone = "Europe/Madird"
+open = "09:00"
+close = "18:00"
+[[numbers]]
+phone_number_id = "77"
+name = "sales"
+[[routes]]
+number = "salse"
+agent = "sales"
+[[routes]]
+role = "admin"
+"#;
+    let expected = [
+        ("2: security.mode is ", "the nearest one is open"),
+        (
+            "4: security.roles.admin lists nobody",
+            "or remove the role admin",
+        ),
+        (
+            "5: security.roles.member has \"+1555\", which has 4 digits",
+            "or WhatsApp user ids",
+        ),
+        (
+            "7: rules.hours.zone is ",
+            "the nearest one is Europe/Madrid",
+        ),
+        ("14: routes.number is ", "the nearest one is sales"),
+        ("16: routes has a route to nothing", "add agent or session"),
+    ];
+    let found = problems(text);
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (problem, (start, end)) in found.iter().zip(expected) {
+        let shown = problem.to_string();
+        assert!(
+            shown.contains(&format!("config.toml:{start}")) && shown.ends_with(end),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod chats;
 mod documents;
 mod environment;
 mod file;
+mod gateway;
+mod numbers;
+mod routes;
+mod rules;
 mod security;
 mod show;
 mod warnings;

@@ -59,3 +59,53 @@ fn a_fallback_to_polling_is_warned_of_where_polling_is_all_there_is() {
     ];
     assert_eq!(warnings(&pushed), [""; 0]);
 }
+
+#[test]
+fn a_number_without_a_key_is_warned_of_and_one_with_its_own_is_not() {
+    let warned = |lines: &str| {
+        let setup = Setup::bare()
+            .set("KAPSO_API_KEY", "key")
+            .set("KAPSO_MODE", "domain")
+            .set("KAPSO_SECURITY_MODE", "open");
+        let text = format!("[[numbers]]\nphone_number_id = \"7\"\n{lines}\n");
+        let warnings = setup.load_text(&text).unwrap().warnings;
+        warnings
+            .iter()
+            .any(|warning| warning.key == "webhook.secret")
+    };
+    assert!(warned(""));
+    assert!(!warned("webhook_secret = \"5ecret\""));
+}
+
+#[test]
+fn nobody_at_one_of_several_numbers_is_warned_of() {
+    let setup = Setup::new().set("KAPSO_ALLOWED_NUMBERS", "+15551234567");
+    let text = "[[numbers]]\nphone_number_id = \"7\"\n[numbers.security.roles]\n";
+    let warnings = setup.load_text(text).unwrap().warnings;
+    let keys: Vec<_> = warnings
+        .iter()
+        .map(|warning| warning.key.as_str())
+        .collect();
+    assert_eq!(keys, ["numbers.security.roles"]);
+}
+
+#[test]
+fn what_strangers_write_does_not_leave_the_host_in_clear_unnoticed() {
+    let warned = |hook: &str| !warnings(&[("KAPSO_STRANGER_HOOK", hook)]).is_empty();
+    assert!(warned("http://192.168.1.2/hook"));
+    assert!(!warned("https://host/hook") && !warned("http://127.0.0.1/hook") && !warned("ring"));
+}
+
+#[test]
+fn a_route_to_another_agents_transcripts_is_warned_of() {
+    let warned = |relay: &str, agent: &str| {
+        let setup = Setup::new()
+            .set("GATEWAY_RELAY", relay)
+            .set("KAPSO_ALLOWED_NUMBERS", "+15551234567");
+        let text = format!("[[routes]]\nrole = \"member\"\nagent = \"{agent}\"\n");
+        let warnings = setup.load_text(&text).unwrap().warnings;
+        warnings.iter().any(|warning| warning.key == "routes")
+    };
+    assert!(warned("jsonl", "sales"));
+    assert!(!warned("jsonl", "main") && !warned("auto", "sales"));
+}
