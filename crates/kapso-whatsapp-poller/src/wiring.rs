@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bridge::control::{self, Control, Listening};
-use bridge::inbound::webhook::{Door, READ_DEADLINE};
-use bridge::{Health, Nudge, Options, Parts};
+use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
+use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
 use config::{Config, ListenAddress, Relay};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
@@ -70,11 +70,11 @@ pub(crate) async fn wire(
     let socket = config.state.control_socket();
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
-    let keys = keys(config);
+    let Wanted { numbers, keys } = numbers(config)?;
     let checks_only = listener.is_some() && !options.poll_fallback;
     let control = Control {
         health: Health::default(),
-        kapso: kapso_client(config)?,
+        numbers,
         gateway,
         store,
         started: clock.now(),
@@ -97,17 +97,17 @@ pub(crate) async fn wire(
     })
 }
 
-fn listening(listener: Option<&TcpListener>, keys: &Keys) -> io::Result<Option<Listening>> {
+fn listening(listener: Option<&TcpListener>, keys: &[NumberKeys]) -> io::Result<Option<Listening>> {
     let Some(listener) = listener else {
         return Ok(None);
     };
     Ok(Some(Listening {
         address: listener.local_addr()?.to_string(),
-        signed: keys.are_set(),
+        signed: keys.iter().all(|number| number.keys.are_set()),
     }))
 }
 
-fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -> Door {
+fn door(config: &Config, listener: TcpListener, keys: Vec<NumberKeys>, control: &Control) -> Door {
     Door {
         listener: Arc::new(listener),
         keys,
@@ -120,7 +120,7 @@ fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -
 /// What the journey stands on is what the control socket reads from.
 fn parts(control: &Control, transcripts: Option<Transcripts>, door: Option<Door>) -> Parts {
     Parts {
-        kapso: control.kapso.clone(),
+        numbers: control.numbers.clone(),
         gateway: control.gateway.clone(),
         store: control.store.clone(),
         transcripts,
@@ -168,21 +168,34 @@ async fn listen(addr: ListenAddress) -> io::Result<TcpListener> {
     }
 }
 
-fn keys(config: &Config) -> Keys {
-    Keys {
-        kapso: config.webhook.secret.clone(),
-        meta: config.webhook.app_secret.clone(),
-    }
+/// The business numbers of the configuration.
+struct Wanted {
+    numbers: Numbers,
+    /// The secrets under which each one's pushes are signed.
+    keys: Vec<NumberKeys>,
 }
 
-fn kapso_client(config: &Config) -> anyhow::Result<kapso::Client> {
-    let client = kapso::Client::new(kapso::Options {
+/// The clients and the keys of every number that is configured. All clients share the account's limit of requests.
+fn numbers(config: &Config) -> anyhow::Result<Wanted> {
+    let kapso = kapso::Client::new(kapso::Options {
         base_url: config.kapso.base_url.clone(),
         api_key: config.kapso.api_key.clone(),
         number: config.kapso.phone_number_id.clone(),
         deadlines: kapso::Deadlines::default(),
     })?;
-    Ok(client)
+    let first = Number::new(kapso);
+    let keys = vec![NumberKeys {
+        number: first.id().clone(),
+        name: first.name.clone(),
+        keys: Keys {
+            kapso: config.webhook.secret.clone(),
+            meta: config.webhook.app_secret.clone(),
+        },
+    }];
+    Ok(Wanted {
+        numbers: Numbers::new(first, Vec::new()),
+        keys,
+    })
 }
 
 fn gateway_options(config: &Config) -> anyhow::Result<gateway::Options> {

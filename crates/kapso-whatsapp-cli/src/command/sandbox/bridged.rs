@@ -58,7 +58,7 @@ impl Bridged {
             deadlines: Deadlines::default(),
         })?;
         let parts = Parts {
-            kapso: client,
+            numbers: client.into(),
             gateway,
             store: store.clone(),
             transcripts: None,
