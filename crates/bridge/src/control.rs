@@ -21,23 +21,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use gateway::Gateway;
-use model::{Clock, NumberId, Timestamp};
+use model::{Clock, Timestamp};
 use serde::Serialize;
 use store::Store;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-pub use self::report::{GatewayReport, KapsoReport, Report, SetAside, StoreReport, WebhookReport};
+pub use self::report::{
+    GatewayReport, KapsoReport, NumberReport, Report, SetAside, StoreReport, Unconfigured,
+    WebhookReport,
+};
 use crate::health::Health;
 use crate::nudge::Nudge;
+use crate::numbers::Numbers;
 
 /// What the control socket reads from.
 #[derive(Debug, Clone)]
 pub struct Control {
     /// The stages' own reports.
     pub health: Health,
-    /// The WhatsApp edge.
-    pub kapso: kapso::Client,
+    /// The WhatsApp edge, number by number.
+    pub numbers: Numbers,
     /// The agent edge.
     pub gateway: Gateway,
     /// The journal.
@@ -59,7 +63,7 @@ pub struct Control {
 pub struct Listening {
     /// Where it listens.
     pub address: String,
-    /// Whether signatures are checked.
+    /// Whether signatures are checked, for every number.
     pub signed: bool,
 }
 
@@ -124,10 +128,6 @@ impl Control {
             .route("/health", get(glance))
             .route("/ready", get(ready))
             .with_state(self.clone())
-    }
-
-    fn number(&self) -> &NumberId {
-        self.kapso.number()
     }
 }
 

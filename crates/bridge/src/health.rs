@@ -1,6 +1,8 @@
 //! What the bridge knows of its own state, for the control socket.
 
-use model::Timestamp;
+use std::collections::BTreeMap;
+
+use model::{NumberId, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -11,18 +13,36 @@ pub struct Health(watch::Sender<Seen>);
 /// A reading of [`Health`].
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Seen {
-    /// When Kapso's list was last read, in milliseconds since the epoch.
-    pub polled_at: Option<Timestamp>,
-    /// When reading it last failed, if it has failed since.
-    pub poll_failed_at: Option<Timestamp>,
-    /// Why.
-    pub poll_error: Option<String>,
+    /// How the reading of each number's list goes.
+    pub lists: BTreeMap<NumberId, List>,
+    /// What was found in the journal, when it was last looked through for work, of numbers that are not configured.
+    pub unconfigured: BTreeMap<NumberId, Waiting>,
     /// When the journal last refused a stage.
     pub journal_failed_at: Option<Timestamp>,
     /// Why.
     pub journal_error: Option<String>,
     /// What came to the webhook.
     pub pushes: Pushes,
+}
+
+/// How the reading of one number's list goes.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct List {
+    /// When it was last read, in milliseconds since the epoch.
+    pub polled_at: Option<Timestamp>,
+    /// When reading it last failed, if it has failed since.
+    pub failed_at: Option<Timestamp>,
+    /// Why.
+    pub error: Option<String>,
+}
+
+/// What waits for a number to be configured again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Chats with a message or a turn that waits.
+    pub chats: u64,
+    /// Chats with something to send.
+    pub sends: u64,
 }
 
 /// How often each thing came to the webhook since this process began.
@@ -59,19 +79,26 @@ pub(crate) enum Push {
 }
 
 impl Health {
-    pub(crate) fn polled(&self, at: Timestamp) {
+    pub(crate) fn polled(&self, number: &NumberId, at: Timestamp) {
         self.0.send_modify(|seen| {
-            seen.polled_at = Some(at);
-            seen.poll_failed_at = None;
-            seen.poll_error = None;
+            let list = List {
+                polled_at: Some(at),
+                ..List::default()
+            };
+            seen.lists.insert(number.clone(), list);
         });
     }
 
-    pub(crate) fn poll_failed(&self, at: Timestamp, why: String) {
+    pub(crate) fn poll_failed(&self, number: &NumberId, at: Timestamp, why: String) {
         self.0.send_modify(|seen| {
-            seen.poll_failed_at = Some(at);
-            seen.poll_error = Some(why);
+            let list = seen.lists.entry(number.clone()).or_default();
+            list.failed_at = Some(at);
+            list.error = Some(why);
         });
+    }
+
+    pub(crate) fn unconfigured(&self, waiting: BTreeMap<NumberId, Waiting>) {
+        self.0.send_modify(|seen| seen.unconfigured = waiting);
     }
 
     pub(crate) fn journal_failed(&self, at: Timestamp, why: String) {

@@ -12,12 +12,14 @@ mod hook;
 pub mod inbound;
 mod lanes;
 mod nudge;
+mod numbers;
 mod outbound;
 pub mod relay;
 mod retention;
 mod turn;
 mod typing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +29,12 @@ use model::{Clock, NumberId};
 pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::chat::Chats;
 pub use crate::chat::Staleness;
 use crate::guard::{Approvals, Guard, Policy, Rules};
-pub use crate::health::{Health, Pushes, Seen};
+pub use crate::health::{Health, List, Pushes, Seen, Waiting};
 use crate::hook::Announcer;
 pub use crate::hook::Hook;
 use crate::inbound::poll::PollTiming;
@@ -40,6 +42,7 @@ use crate::inbound::webhook::Door;
 use crate::inbound::{Inbound, Wake};
 use crate::lanes::{Lanes, Life};
 pub use crate::nudge::Nudge;
+pub use crate::numbers::{Number, Numbers};
 use crate::outbound::Outbound;
 pub use crate::outbound::SendTiming;
 pub use crate::retention::Retention;
@@ -109,8 +112,8 @@ impl Options {
 /// What the bridge stands on: its edges, its journal, its clock.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// WhatsApp.
-    pub kapso: kapso::Client,
+    /// WhatsApp: the business numbers that are answered for.
+    pub numbers: Numbers,
     /// The agent.
     pub gateway: Gateway,
     /// What must survive a restart.
@@ -150,10 +153,10 @@ pub async fn run(
     journey.drain().await
 }
 
-/// Reads the list once, answers what it brought, and ends when nothing is left to do or at `stop`.
+/// Reads the list of each number once, answers what they brought, and ends when nothing is left to do or at `stop`.
 ///
 /// # Errors
-/// [`OnceError`] when the list or the journal cannot be read.
+/// [`OnceError`] when a list or the journal cannot be read. What the other lists brought is answered before.
 pub async fn run_once(
     options: Options,
     parts: Parts,
@@ -162,25 +165,27 @@ pub async fn run_once(
     let journey = Journey::new(options, parts, stop);
     journey.take_up().await?;
     let wake = journey.wake();
-    let fresh = journey
-        .inbound(&wake)
-        .read_once()
-        .await
-        .map_err(|failure| OnceError::Poll(failure.to_string()))?;
-    fresh.into_iter().for_each(|chat| (wake.message)(chat));
+    let read = journey.inbound(&wake).read_once().await;
+    let failed = (!read.failures.is_empty()).then(|| OnceError::Poll(read.failures.join("; ")));
+    match failed {
+        Some(failed) if read.lists == 0 => return Err(failed),
+        Some(_) | None => {}
+    }
+    read.fresh.into_iter().for_each(|chat| (wake.message)(chat));
     journey.life.tracker.close();
     journey
         .life
         .stop
         .run_until_cancelled(journey.life.tracker.wait())
         .await;
-    Ok(journey.drain().await?)
+    let left = journey.drain().await?;
+    failed.map_or(Ok(left), Err)
 }
 
 /// Why a single pass failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OnceError {
-    /// The list could not be read; the text says why.
+    /// A list could not be read; the text says why.
     #[error("{0}")]
     Poll(String),
     /// The journal could not be read.
@@ -228,7 +233,7 @@ impl Journey {
             poll_fallback,
             ..
         } = &self.options;
-        Inbound::new(&self.parts, poll.clone(), *poll_fallback, wake.clone())
+        Inbound::new(&self.parts, poll, *poll_fallback, wake.clone())
     }
 
     /// Who has work when something came in.
@@ -265,20 +270,30 @@ impl Journey {
         self.life.tracker.spawn(cleaning);
     }
 
-    /// What an earlier process left: replies first, then turns and messages.
+    /// What an earlier process left: replies first, then turns and messages. What is for a number that is not configured
+    /// stays as it is, and is reported.
     async fn take_up(&self) -> Result<(), StoreError> {
-        self.parts
-            .store
-            .chats_with_outgoing()
-            .await?
-            .into_iter()
-            .for_each(|chat| self.outbound.wake(chat));
-        self.parts
-            .store
-            .chats_with_work()
-            .await?
-            .into_iter()
-            .for_each(|chat| self.chats.wake(chat));
+        let Parts { numbers, store, .. } = &self.parts;
+        let mut unconfigured: BTreeMap<NumberId, Waiting> = BTreeMap::new();
+        for chat in store.chats_with_outgoing().await? {
+            if numbers.of(&chat.number).is_none() {
+                let waiting = unconfigured.entry(chat.number.clone()).or_default();
+                waiting.sends += 1;
+            }
+            // Also then: it notes on the row why it waits.
+            self.outbound.wake(chat);
+        }
+        for chat in store.chats_with_work().await? {
+            if numbers.of(&chat.number).is_some() {
+                self.chats.wake(chat);
+            } else {
+                unconfigured.entry(chat.number).or_default().chats += 1;
+            }
+        }
+        for (number, Waiting { chats, sends }) in &unconfigured {
+            warn!(%number, chats, sends, "the journal has work for a number that is not configured: it waits");
+        }
+        self.life.health.unconfigured(unconfigured);
         Ok(())
     }
 
@@ -311,7 +326,7 @@ impl Journey {
 /// Guard, turn and relay, for one chat at a time.
 fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Life) -> Chats {
     let Parts {
-        kapso,
+        numbers,
         gateway,
         store,
         transcripts,
@@ -341,7 +356,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         },
         outbound: outbound.clone(),
         typing: Typing {
-            kapso,
+            numbers,
             tracker: life.tracker.clone(),
             every: options.typing,
         },
@@ -356,7 +371,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
 /// Sending, in lanes of its own: a reply that waits for WhatsApp does not hold the next turn up.
 fn outbound(options: &Options, parts: &Parts) -> Outbound {
     Outbound {
-        kapso: parts.kapso.clone(),
+        numbers: parts.numbers.clone(),
         store: parts.store.clone(),
         clock: parts.clock.clone(),
         timing: options.send.clone(),

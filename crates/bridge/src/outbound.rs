@@ -2,16 +2,18 @@
 //!
 //! A row is marked before its request, so that a crash in between leaves it *unknown*, never forgotten. What became
 //! of an unknown row is looked up in Kapso's outbound list before anything is repeated. A row waits for the one
-//! before it; only WhatsApp's final refusal lets the next one pass.
+//! before it; only WhatsApp's final refusal lets the next one pass. It leaves by the number that the person wrote to, and
+//! by no other one: what is for a number that is not configured waits until it is.
 
 use std::time::Duration;
 
-use kapso::{Call, Class};
+use kapso::{Call, Class, Client};
 use model::{ChatKey, Clock, MessageId, Timestamp};
 use store::{Head, OutgoingState, Store, StoreError, StoredOutgoing};
 use tracing::{debug, error, info, warn};
 
 use crate::lanes::{Stage, Step};
+use crate::numbers::Numbers;
 
 /// Waits between the tries of a send.
 #[derive(Debug, Clone)]
@@ -46,13 +48,16 @@ impl Default for SendTiming {
 /// The reason on a row that broke the bridge.
 const STUMBLED: &str = "broke the bridge twice";
 
+/// The reason on a row whose number is not configured.
+const NO_NUMBER: &str = "its business number is not configured";
+
 /// How far before a row's first request the outbound list is searched; clocks differ.
 const LOOKUP_MARGIN: Duration = Duration::from_secs(120);
 
 /// The sender of outgoing rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbound {
-    pub(crate) kapso: kapso::Client,
+    pub(crate) numbers: Numbers,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) timing: SendTiming,
@@ -61,15 +66,18 @@ pub(crate) struct Outbound {
 impl Stage for Outbound {
     /// Sends the head of the chat's queue, or says how long it has to wait.
     async fn step(&self, chat: &ChatKey) -> Result<Step, StoreError> {
-        if let Some(wait) = self.kapso.wait_for(Call::Send) {
+        let Some(kapso) = self.numbers.of(&chat.number) else {
+            return self.leave(chat).await;
+        };
+        if let Some(wait) = kapso.wait_for(Call::Send) {
             debug!(wait_s = wait.as_secs(), "near the plan's limit of requests");
             return Ok(Step::After(wait));
         }
         match self.store.claim_next(chat).await? {
             Head::Empty => Ok(Step::Idle),
-            Head::Yours(row) => self.send(&row).await,
+            Head::Yours(row) => self.send(kapso, &row).await,
             Head::Waits(row) => match row.state {
-                OutgoingState::Sending | OutgoingState::Unknown => self.look_up(&row).await,
+                OutgoingState::Sending | OutgoingState::Unknown => self.look_up(kapso, &row).await,
                 OutgoingState::Queued
                 | OutgoingState::Sent
                 | OutgoingState::Failed
@@ -84,9 +92,18 @@ impl Stage for Outbound {
 }
 
 impl Outbound {
+    /// Leaves what is for a number that is not configured where it is, and says so on the row. A start with the number
+    /// takes it up again.
+    async fn leave(&self, chat: &ChatKey) -> Result<Step, StoreError> {
+        if let Some(row) = self.store.next_outgoing(chat).await? {
+            self.store.waits_because(row.id, NO_NUMBER).await?;
+        }
+        Ok(Step::Idle)
+    }
+
     /// Makes the request for a row that is marked as `sending`, and writes down what came of it.
-    async fn send(&self, row: &StoredOutgoing) -> Result<Step, StoreError> {
-        let refusal = match self.kapso.send(&row.outgoing).await {
+    async fn send(&self, kapso: &Client, row: &StoredOutgoing) -> Result<Step, StoreError> {
+        let refusal = match kapso.send(&row.outgoing).await {
             Ok(wamid) => {
                 debug!(outgoing = %row.id, %wamid, "sent");
                 let more = self.store.sent(row.id, &wamid).await?;
@@ -158,7 +175,7 @@ impl Outbound {
 
     /// Finds out what became of a request whose answer was lost, at the times after it that
     /// [`SendTiming::lookups`] names: from what WhatsApp told by webhook, then from Kapso's list.
-    async fn look_up(&self, row: &StoredOutgoing) -> Result<Step, StoreError> {
+    async fn look_up(&self, kapso: &Client, row: &StoredOutgoing) -> Result<Step, StoreError> {
         let elapsed = self.clock.now().since(row.updated_at);
         let first = self.timing.lookups.first().copied().unwrap_or_default();
         if elapsed < first {
@@ -168,7 +185,7 @@ impl Outbound {
         if let Some(wamid) = self.store.announced(row, since).await? {
             return self.was_sent(row, &wamid).await;
         }
-        match self.kapso.find_sent(&row.outgoing, since).await {
+        match kapso.find_sent(&row.outgoing, since).await {
             Ok(candidates) => {
                 if let Some(wamid) = self.store.first_unclaimed(&candidates).await? {
                     return self.was_sent(row, &wamid).await;

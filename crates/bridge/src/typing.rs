@@ -5,15 +5,17 @@
 use std::time::Duration;
 
 use kapso::Call;
-use model::MessageId;
+use model::{MessageId, NumberId};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::debug;
 
+use crate::numbers::Numbers;
+
 /// Shows that the agent works.
 #[derive(Debug, Clone)]
 pub(crate) struct Typing {
-    pub(crate) kapso: kapso::Client,
+    pub(crate) numbers: Numbers,
     pub(crate) tracker: TaskTracker,
     pub(crate) every: Duration,
 }
@@ -22,10 +24,15 @@ pub(crate) struct Typing {
 const MOST_TIMES: u32 = 90;
 
 impl Typing {
-    /// Marks `message` read and shows typing until the returned guard is dropped.
-    pub(crate) fn keep(&self, message: MessageId) -> AbortOnDropHandle<()> {
-        let (kapso, every) = (self.kapso.clone(), self.every);
-        AbortOnDropHandle::new(self.tracker.spawn(async move {
+    /// Marks `message`, which came to `number`, read and shows typing until the returned guard is dropped.
+    pub(crate) fn keep(
+        &self,
+        number: &NumberId,
+        message: MessageId,
+    ) -> Option<AbortOnDropHandle<()>> {
+        let kapso = self.numbers.of(number)?.clone();
+        let every = self.every;
+        Some(AbortOnDropHandle::new(self.tracker.spawn(async move {
             let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for _ in 0..MOST_TIMES {
@@ -38,6 +45,6 @@ impl Typing {
                     debug!(%message, %error, "could not show typing");
                 }
             }
-        }))
+        })))
     }
 }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bridge::control::{self, Control, Listening};
-use bridge::inbound::webhook::{Door, READ_DEADLINE};
-use bridge::{Health, Nudge, Options, Parts};
+use bridge::guard::{Approvals, Guard};
+use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
+use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
 use config::{Config, ListenAddress, Relay};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
 use kapso::webhook::Keys;
 use model::Clock;
-use store::Store;
+use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -70,11 +71,12 @@ pub(crate) async fn wire(
     let socket = config.state.control_socket();
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
-    let keys = keys(config);
+    let Wanted { numbers, keys } = numbers(config)?;
+    let guard = guard(options, &store).await?;
     let checks_only = listener.is_some() && !options.poll_fallback;
     let control = Control {
         health: Health::default(),
-        kapso: kapso_client(config)?,
+        numbers,
         gateway,
         store,
         started: clock.now(),
@@ -84,7 +86,7 @@ pub(crate) async fn wire(
         nudge: Nudge::default(),
     };
     let door = listener.map(|listener| door(config, listener, keys, &control));
-    let parts = parts(&control, transcripts(config)?, door);
+    let parts = parts(&control, guard, transcripts(config)?, door);
     if let Some(metrics) = metrics {
         let serving = control::serve_metrics(metrics, control.clone(), connection.stop.clone());
         connection.tracker.spawn(serving);
@@ -97,17 +99,24 @@ pub(crate) async fn wire(
     })
 }
 
-fn listening(listener: Option<&TcpListener>, keys: &Keys) -> io::Result<Option<Listening>> {
+/// Who may speak: as configured, and as the operator approved.
+async fn guard(options: &Options, store: &Store) -> Result<Arc<Guard>, StoreError> {
+    let approved = store.approvals().await?;
+    let approved = approved.into_iter().map(|it| (it.chat, it.role));
+    Ok(Arc::new(options.guard(Approvals::new(approved))))
+}
+
+fn listening(listener: Option<&TcpListener>, keys: &[NumberKeys]) -> io::Result<Option<Listening>> {
     let Some(listener) = listener else {
         return Ok(None);
     };
     Ok(Some(Listening {
         address: listener.local_addr()?.to_string(),
-        signed: keys.are_set(),
+        signed: keys.iter().all(|number| number.keys.are_set()),
     }))
 }
 
-fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -> Door {
+fn door(config: &Config, listener: TcpListener, keys: Vec<NumberKeys>, control: &Control) -> Door {
     Door {
         listener: Arc::new(listener),
         keys,
@@ -118,9 +127,15 @@ fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -
 }
 
 /// What the journey stands on is what the control socket reads from.
-fn parts(control: &Control, transcripts: Option<Transcripts>, door: Option<Door>) -> Parts {
+fn parts(
+    control: &Control,
+    guard: Arc<Guard>,
+    transcripts: Option<Transcripts>,
+    door: Option<Door>,
+) -> Parts {
     Parts {
-        kapso: control.kapso.clone(),
+        numbers: control.numbers.clone(),
+        guard,
         gateway: control.gateway.clone(),
         store: control.store.clone(),
         transcripts,
@@ -168,21 +183,45 @@ async fn listen(addr: ListenAddress) -> io::Result<TcpListener> {
     }
 }
 
-fn keys(config: &Config) -> Keys {
-    Keys {
-        kapso: config.webhook.secret.clone(),
-        meta: config.webhook.app_secret.clone(),
-    }
+/// The business numbers of the configuration.
+struct Wanted {
+    numbers: Numbers,
+    /// The secrets under which each one's pushes are signed.
+    keys: Vec<NumberKeys>,
 }
 
-fn kapso_client(config: &Config) -> anyhow::Result<kapso::Client> {
-    let client = kapso::Client::new(kapso::Options {
+/// The clients and the keys of every number that is configured. All clients share the account's limit of requests.
+fn numbers(config: &Config) -> anyhow::Result<Wanted> {
+    let kapso = kapso::Client::new(kapso::Options {
         base_url: config.kapso.base_url.clone(),
         api_key: config.kapso.api_key.clone(),
         number: config.kapso.phone_number_id.clone(),
         deadlines: kapso::Deadlines::default(),
     })?;
-    Ok(client)
+    let mut numbers = Vec::new();
+    for number in &config.numbers {
+        numbers.push(Number {
+            name: number.name.clone(),
+            kapso: kapso.for_number(number.id.clone())?,
+        });
+    }
+    let mut numbers = numbers.into_iter();
+    let first = numbers.next().unwrap_or_else(|| Number::new(kapso));
+    Ok(Wanted {
+        numbers: Numbers::new(first, numbers.collect()),
+        keys: config.numbers.iter().map(|number| keys(config, number)).collect(),
+    })
+}
+
+fn keys(config: &Config, number: &config::Number) -> NumberKeys {
+    NumberKeys {
+        number: number.id.clone(),
+        name: number.name.clone(),
+        keys: Keys {
+            kapso: number.secret.clone(),
+            meta: config.webhook.app_secret.clone(),
+        },
+    }
 }
 
 fn gateway_options(config: &Config) -> anyhow::Result<gateway::Options> {

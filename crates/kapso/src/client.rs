@@ -87,6 +87,7 @@ pub struct Client {
     pub(crate) http: reqwest::Client,
     /// `{base}/{number}/messages`, the one address of this API.
     pub(crate) messages: Arc<Url>,
+    base: Arc<Url>,
     /// Marked sensitive: neither `Debug` nor the HTTP library's logs show it.
     key: HeaderValue,
     number: NumberId,
@@ -111,7 +112,8 @@ impl Client {
         let http = http_client(&base_url, deadlines.connect)?;
         Ok(Self {
             http,
-            messages: Arc::new(messages_url(base_url, &number)?),
+            messages: Arc::new(messages_url(base_url.clone(), &number)?),
+            base: Arc::new(base_url),
             key: key_header(&api_key)?,
             number,
             deadlines,
@@ -125,6 +127,21 @@ impl Client {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// A client for another number of the same account. It shares this one's connections and its count of requests,
+    /// because Kapso's limit is the key's and not the number's (kapso.md 1.5).
+    ///
+    /// # Errors
+    /// [`InvalidOptions`] when no address can be made of the number.
+    pub fn for_number(&self, number: NumberId) -> Result<Self, InvalidOptions> {
+        Ok(Self {
+            messages: Arc::new(messages_url((*self.base).clone(), &number)?),
+            number,
+            // How far Kapso's clock was behind since the list was last read is to be known for each list by itself.
+            lag: Arc::default(),
+            ..self.clone()
+        })
     }
 
     /// The business number that this client speaks for.
@@ -297,6 +314,20 @@ mod tests {
                 "http://127.0.0.1:9/v24.0/597907523413541/messages"
             );
         }
+    }
+
+    #[test]
+    fn clients_of_several_numbers_have_their_own_address_and_one_count_of_requests() {
+        let one = client("http://127.0.0.1:9/v24.0", "k").unwrap();
+        let other = one.for_number(NumberId::new("222").unwrap()).unwrap();
+        assert_eq!(
+            other.messages.as_str(),
+            "http://127.0.0.1:9/v24.0/222/messages"
+        );
+        assert_eq!(other.number().as_str(), "222");
+        assert_eq!(one.number().as_str(), "597907523413541");
+        one.meter().close(Duration::from_secs(60), Instant::now());
+        assert!(other.wait_for(Call::Send).is_some());
     }
 
     #[test]

@@ -11,17 +11,21 @@
 mod challenge;
 mod element;
 mod meta;
+mod scope;
 mod signature;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use model::{Arrival, IgnoreReason, NumberId, Receipt, Timestamp};
 use serde_json::value::RawValue;
 
 pub use challenge::challenge;
+pub use scope::Scope;
 pub use signature::{Keys, Signatures, Trust, WrongSignature};
 
 use element::Element;
+use scope::Whose;
 
 use crate::wire::receipt::Step;
 use crate::wire::unread::{elements, is_list, is_object, pick, text};
@@ -45,6 +49,11 @@ pub struct Pushed {
     pub receipts: Vec<Receipt>,
     /// Receipts that were left out because the message went out from another business number.
     pub elsewhere: usize,
+    /// Numbers of the same bridge that it names although their secret did not sign it: nothing of it is believed for
+    /// them, and their lists may have what it tells.
+    pub unproven: BTreeSet<NumberId>,
+    /// Elements that name no number although several share the secret: recorded as malformed; read their lists.
+    pub unnamed: usize,
     /// Elements that were left out because there were more than [`MOST`]: read the list.
     pub left_out: usize,
 }
@@ -90,19 +99,27 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Reads what was pushed for business number `number`.
+/// Reads what was pushed for the business numbers of `scope`, or for one number.
 ///
 /// `event` is the header `X-Webhook-Event`, which counts more than anything in the body (kapso.md 4.2). `now` dates
-/// what carries no believable time. A message for another business number is an ignored arrival under that number.
-pub fn read(number: &NumberId, event: Option<&str>, body: &[u8], now: Timestamp) -> Pushed {
+/// what carries no believable time. A message for a number that is none of the bridge's is an ignored arrival under
+/// that number.
+pub fn read<'n>(
+    scope: impl Into<Scope<'n>>,
+    event: Option<&str>,
+    body: &[u8],
+    now: Timestamp,
+) -> Pushed {
     let mut reading = Reading {
-        number,
+        scope: scope.into(),
         now,
         pushed: Pushed {
             kind: Kind::Malformed(""),
             arrivals: Vec::new(),
             receipts: Vec::new(),
             elsewhere: 0,
+            unproven: BTreeSet::new(),
+            unnamed: 0,
             left_out: 0,
         },
     };
@@ -156,32 +173,14 @@ fn safe(name: &str) -> String {
     name.chars().filter(known).take(LONGEST_EVENT).collect()
 }
 
-/// The business number that something is about, by the first of `ids` that says anything: another one than `ours`,
-/// or none. What names no number came on our own webhook.
-///
-/// # Errors
-/// What is wrong with an id that is none.
-fn other_number<const N: usize>(
-    ours: &NumberId,
-    ids: [Option<&str>; N],
-) -> Result<Option<NumberId>, &'static str> {
-    let Some(id) = ids.into_iter().flatten().next() else {
-        return Ok(None);
-    };
-    match NumberId::new(id) {
-        Ok(id) => Ok((id != *ours).then_some(id)),
-        Err(_) => Err("a phone_number_id that is none"),
-    }
-}
-
 /// A body that is being read.
 struct Reading<'n> {
-    number: &'n NumberId,
+    scope: Scope<'n>,
     now: Timestamp,
     pushed: Pushed,
 }
 
-impl Reading<'_> {
+impl<'n> Reading<'n> {
     fn body(&mut self, header: Option<&str>, body: &RawValue) -> Kind {
         if !is_object(body) {
             return Kind::Malformed("not an object");
@@ -269,7 +268,32 @@ impl Reading<'_> {
     }
 
     fn malformed(&mut self, raw: &RawValue, what: &str) {
-        self.arrived(wire::malformed(self.number, raw, what));
+        self.arrived(wire::malformed(self.scope.number, raw, what));
+    }
+
+    /// How something is to be read, by the number that it is about; none where that cannot be told, which is recorded.
+    fn settle(
+        &mut self,
+        raw: &RawValue,
+        whose: Result<Whose<'n>, &'static str>,
+    ) -> Option<About<'n>> {
+        match whose {
+            Ok(Whose::Ours(number)) => return Some(About::Ours(number)),
+            Ok(Whose::Foreign(number)) => return Some(About::Other(number)),
+            Ok(Whose::Unproven(number)) => {
+                self.pushed.unproven.insert(number.clone());
+                return Some(About::Other(self.scope.number.clone()));
+            }
+            Ok(Whose::Unnamed) => {
+                self.pushed.unnamed += 1;
+                self.malformed(
+                    raw,
+                    "it names no business number, and several share its secret",
+                );
+            }
+            Err(what) => self.malformed(raw, what),
+        }
+        None
     }
 
     /// Records a message that is not ours to answer, whatever it is, under `number` and for `reason`.
@@ -289,6 +313,23 @@ impl Reading<'_> {
             Err(what) => self.malformed(raw, what),
         }
         Taken::Yes
+    }
+}
+
+/// How something is read.
+enum About<'n> {
+    /// The body is believed for this number.
+    Ours(&'n NumberId),
+    /// It is not ours to answer, and is recorded under this number.
+    Other(NumberId),
+}
+
+impl About<'_> {
+    fn number(&self) -> &NumberId {
+        match self {
+            Self::Ours(number) => number,
+            Self::Other(number) => number,
+        }
     }
 }
 

@@ -155,6 +155,27 @@ impl Store {
         self.retry_at(id, until, WINDOW_CLOSED).await
     }
 
+    /// Notes why a message that waits cannot go now.
+    ///
+    /// Durable afterwards: the reason, on a row in `queued`; not on one that waits for the customer to write, which is
+    /// found by its own. Repeated: no change.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn waits_because(&self, id: OutgoingId, reason: &str) -> Result<(), StoreError> {
+        let reason = reason.to_owned();
+        self.write(move |connection| {
+            execute(
+                connection,
+                "UPDATE outgoing SET reason = $1
+                 WHERE id = $2 AND state = 'queued' AND COALESCE(reason, '') <> $3",
+                params![reason, id.0, WINDOW_CLOSED],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Gives a message up for good; the next one of its chat may go.
     ///
     /// Durable afterwards: `queued`, `sending` or `unknown` → `failed` with the reason. Repeated: a conflict.

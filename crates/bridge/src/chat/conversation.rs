@@ -23,7 +23,7 @@ impl Chats {
     async fn hear_out(&self, begun: Begun) -> Result<(), StoreError> {
         let stored = &begun.stored;
         let (id, turn, said_before) = (stored.id, stored.turn.clone(), stored.said);
-        let typing = self.typing.keep(turn.last.clone());
+        let typing = self.typing.keep(&turn.chat.number, turn.last.clone());
         let mut asking = Asking::take_up(&self.turns, begun).await;
         let mut said = 0;
         let reply = loop {

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::report::Report;
-use super::{Control, StoreReport};
+use super::{Control, KapsoReport, StoreReport};
 
 /// The media type of the format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -22,6 +22,7 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
     let report = control.report().await;
     let mut registry = Registry::with_prefix("kapso_whatsapp");
     parts(&mut registry, &report);
+    numbers(&mut registry, &report.kapso);
     journal(&mut registry, &report.store);
     webhook(&mut registry, &control);
     for (name, value) in &report.counters {
@@ -69,6 +70,39 @@ fn parts(registry: &mut Registry, report: &Report) {
         "kapso_requests_remaining",
         "Requests that Kapso's plan still allows in this minute",
         report.kapso.rate_remaining.map(u64::from),
+    );
+}
+
+/// Each number by itself.
+fn numbers(registry: &mut Registry, kapso: &KapsoReport) {
+    let (up, age, waiting) = (ByLabel::default(), ByLabel::default(), ByLabel::default());
+    for of in &kapso.numbers {
+        let label = vec![("number", of.number.clone()), ("name", of.name.clone())];
+        up.get_or_create(&label).set(i64::from(of.ok));
+        if let Some(seconds) = of.last_success_s {
+            age.get_or_create(&label).set(whole(seconds));
+        }
+    }
+    for of in &kapso.unconfigured {
+        for (what, count) in [("chats", of.waiting.chats), ("sends", of.waiting.sends)] {
+            let label = vec![("number", of.number.clone()), ("what", what.to_owned())];
+            waiting.get_or_create(&label).set(whole(count));
+        }
+    }
+    registry.register(
+        "number_up",
+        "Whether a number's message list can be read (1) or not (0)",
+        up,
+    );
+    registry.register(
+        "number_list_read_age_seconds",
+        "Since a number's message list was last read",
+        age,
+    );
+    registry.register(
+        "number_unconfigured",
+        "Chats that wait for a number that is not configured, and those with something to send",
+        waiting,
     );
 }
 

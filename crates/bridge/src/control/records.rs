@@ -12,6 +12,7 @@ use store::{
 };
 
 use super::Control;
+use crate::numbers::Number;
 
 /// How many rows a request gets that does not say.
 const ROWS: u32 = 20;
@@ -78,8 +79,7 @@ pub(super) async fn trace(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Refused> {
     let of = wanted.of.as_deref().unwrap_or_default().trim();
-    let subject = control.subject(of)?;
-    let lives = control.store.trace(&subject, wanted.limit()).await?;
+    let lives = control.lives(of, wanted.limit()).await?;
     if lives.is_empty() {
         return Err(Refused::Nothing(format!("nothing is known of {of:?}")));
     }
@@ -138,18 +138,29 @@ fn dead_id(text: &str) -> Result<DeadId, Refused> {
 }
 
 impl Control {
-    /// A person where it reads as one, else a message.
-    fn subject(&self, of: &str) -> Result<Subject, Refused> {
+    /// The lives of a person where it reads as one, else of a message; the newest last.
+    async fn lives(&self, of: &str, limit: u32) -> Result<Vec<Life>, Refused> {
+        let mut lives = Vec::new();
+        for subject in self.subjects(of)? {
+            lives.extend(self.store.trace(&subject, limit).await?);
+        }
+        lives.sort_by_key(Life::begun);
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(lives.split_off(lives.len().saturating_sub(most)))
+    }
+
+    /// A person's chats with each number, or a message.
+    fn subjects(&self, of: &str) -> Result<Vec<Subject>, Refused> {
         if let Ok(person) = Identity::new(of) {
-            let chat = ChatKey::new(self.number().clone(), &person);
-            return Ok(Subject::Chat(chat));
+            let chat = |number: &Number| ChatKey::new(number.id().clone(), &person);
+            return Ok(self.numbers.iter().map(chat).map(Subject::Chat).collect());
         }
         let id = MessageId::new(of).map_err(|error| {
             Refused::Wrong(format!(
                 "{of:?} is neither a phone number with country code, a user id, nor a message id ({error})"
             ))
         })?;
-        Ok(Subject::Id(id))
+        Ok(vec![Subject::Id(id)])
     }
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use store::{Depths, Event, StoreError};
 
 use super::{Control, Listening};
-use crate::health::{Pushes, Seen};
+use crate::health::{List, Pushes, Seen, Waiting};
+use crate::numbers::Number;
 
 /// A read of the list is overdue after this many of the longest intervals without a success.
 const OVERDUE_INTERVALS: u32 = 4;
@@ -40,16 +41,45 @@ pub struct Report {
 /// The WhatsApp edge.
 #[derive(Debug, Serialize)]
 pub struct KapsoReport {
-    /// Whether the list was read lately.
+    /// Whether every number's list was read lately.
     pub ok: bool,
-    /// Seconds since it was last read.
+    /// Seconds since the list was last read; of several, the one that was not read for longest. None when one never was.
     pub last_success_s: Option<u64>,
-    /// Why it cannot be read now.
+    /// Why a list cannot be read now.
     pub error: Option<String>,
     /// Requests that the plan allows per minute, once Kapso has said so.
     pub rate_limit: Option<u32>,
     /// How many of them are left in this minute.
     pub rate_remaining: Option<u32>,
+    /// Each number by itself, in the order of the configuration.
+    pub numbers: Vec<NumberReport>,
+    /// What waits in the journal for a number that is not configured.
+    pub unconfigured: Vec<Unconfigured>,
+}
+
+/// One business number.
+#[derive(Debug, Clone, Serialize)]
+pub struct NumberReport {
+    /// Meta's id of it.
+    pub number: String,
+    /// What the operator calls it.
+    pub name: String,
+    /// Whether its list was read lately.
+    pub ok: bool,
+    /// Seconds since it was last read.
+    pub last_success_s: Option<u64>,
+    /// Why it cannot be read now.
+    pub error: Option<String>,
+}
+
+/// What waits for a number that is not configured, as far as the last look through the journal showed.
+#[derive(Debug, Serialize)]
+pub struct Unconfigured {
+    /// Meta's id of it.
+    pub number: String,
+    /// How much waits.
+    #[serde(flatten)]
+    pub waiting: Waiting,
 }
 
 /// The port that messages are pushed to.
@@ -59,7 +89,7 @@ pub struct WebhookReport {
     pub ok: bool,
     /// Where it listens.
     pub address: String,
-    /// Whether signatures are checked; otherwise pushes are only hints.
+    /// Whether signatures are checked for every number; otherwise pushes are only hints for some.
     pub signed: bool,
     /// Seconds since something came.
     pub last_event_s: Option<u64>,
@@ -185,19 +215,53 @@ impl Control {
     }
 
     fn kapso(&self, now: Timestamp, seen: &Seen) -> KapsoReport {
-        let quota = self.kapso.quota();
-        let age = now.since(seen.polled_at.unwrap_or(self.started));
-        let overdue = age > self.poll_most * OVERDUE_INTERVALS;
-        let error = seen
-            .poll_error
-            .clone()
-            .or_else(|| overdue.then(|| format!("the list was not read for {} s", age.as_secs())));
+        let quota = self.numbers.quota();
+        let numbers: Vec<NumberReport> = self
+            .numbers
+            .iter()
+            .map(|number| self.number(number, now, seen))
+            .collect();
+        let failed = numbers.iter().find_map(|number| {
+            let error = number.error.as_ref()?;
+            Some(match numbers.len() {
+                1 => error.clone(),
+                _ => format!("{}: {error}", number.name),
+            })
+        });
+        let ages: Option<Vec<u64>> = numbers.iter().map(|number| number.last_success_s).collect();
         KapsoReport {
-            ok: error.is_none() && seen.polled_at.is_some(),
-            last_success_s: seen.polled_at.map(|at| now.since(at).as_secs()),
-            error,
+            ok: numbers.iter().all(|number| number.ok),
+            last_success_s: ages.and_then(|ages| ages.into_iter().max()),
+            error: failed,
             rate_limit: quota.map(|quota| quota.limit),
             rate_remaining: quota.map(|quota| quota.remaining),
+            numbers,
+            unconfigured: seen
+                .unconfigured
+                .iter()
+                .map(|(number, waiting)| Unconfigured {
+                    number: number.to_string(),
+                    waiting: *waiting,
+                })
+                .collect(),
+        }
+    }
+
+    fn number(&self, number: &Number, now: Timestamp, seen: &Seen) -> NumberReport {
+        let none = List::default();
+        let list = seen.lists.get(number.id()).unwrap_or(&none);
+        let age = now.since(list.polled_at.unwrap_or(self.started));
+        let overdue = age > self.poll_most * OVERDUE_INTERVALS;
+        let error = list
+            .error
+            .clone()
+            .or_else(|| overdue.then(|| format!("the list was not read for {} s", age.as_secs())));
+        NumberReport {
+            number: number.id().to_string(),
+            name: number.name.clone(),
+            ok: error.is_none() && list.polled_at.is_some(),
+            last_success_s: list.polled_at.map(|at| now.since(at).as_secs()),
+            error,
         }
     }
 

@@ -18,6 +18,7 @@ use super::doorbell::Doorbell;
 use super::schedule::{Pace, Purpose, Schedule};
 use crate::Parts;
 use crate::health::Health;
+use crate::numbers::Number;
 
 /// When to read the list, and how far back.
 #[derive(Debug, Clone)]
@@ -73,6 +74,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Poll {
     kapso: kapso::Client,
+    /// What the operator calls the number.
+    name: String,
     store: Store,
     clock: Clock,
     timing: PollTiming,
@@ -109,6 +112,7 @@ pub(crate) enum PollError {
 impl Poll {
     pub(crate) fn new(
         parts: &Parts,
+        number: &Number,
         timing: PollTiming,
         (purpose, pushed): (Purpose, bool),
         doorbell: Doorbell,
@@ -116,7 +120,8 @@ impl Poll {
         // WhatsApp dates messages by whole seconds: one of this second is not older than this process.
         let started = Timestamp::from_seconds(parts.clock.now().as_millis().div_euclid(1000));
         Self {
-            kapso: parts.kapso.clone(),
+            kapso: number.kapso.clone(),
+            name: number.name.clone(),
             store: parts.store.clone(),
             clock: parts.clock.clone(),
             schedule: Schedule::new(purpose, timing.pace.clone()),
@@ -187,8 +192,13 @@ impl Poll {
         }
     }
 
+    /// One read, and what the operator calls the number.
+    pub(crate) async fn read_named(&mut self) -> (String, Result<Vec<ChatKey>, PollError>) {
+        (self.name.clone(), self.read().await)
+    }
+
     /// One read: the chats that have something new, oldest first.
-    pub(crate) async fn read(&mut self) -> Result<Vec<ChatKey>, PollError> {
+    async fn read(&mut self) -> Result<Vec<ChatKey>, PollError> {
         let begun = self.clock.now();
         self.remember().await?;
         let deep = self
@@ -213,7 +223,7 @@ impl Poll {
             self.seen.extend(ids);
         }
         self.failures = 0;
-        self.health.polled(self.clock.now());
+        self.health.polled(self.kapso.number(), self.clock.now());
         Ok(fresh)
     }
 
@@ -224,7 +234,7 @@ impl Poll {
         if self.began.is_none() {
             let began = self.store.began(number, self.started).await?;
             if began == self.started {
-                info!("a new journal: starting from now");
+                info!(number = self.name, "a new journal: starting from now");
             }
             self.began = Some(began);
         }
@@ -280,6 +290,7 @@ impl Poll {
         }
         if accepted.recovered > 0 {
             warn!(
+                number = self.name,
                 messages = accepted.recovered,
                 "the list had what no webhook brought"
             );
@@ -304,24 +315,25 @@ impl Poll {
             .interval
             .saturating_mul(1 << self.failures.min(8));
         let backoff = doubled.min(self.timing.backoff_most);
+        let number = self.name.as_str();
         self.health
-            .poll_failed(self.clock.now(), failure.to_string());
+            .poll_failed(self.kapso.number(), self.clock.now(), failure.to_string());
         match failure {
             PollError::Store(error) => {
-                error!(%error, "cannot record what Kapso lists; nothing is lost, reading again");
+                error!(number, %error, "cannot record what Kapso lists; nothing is lost, reading again");
                 backoff
             }
             PollError::Kapso(error) => match error.class() {
                 Class::RetryAfter(wait) => {
-                    warn!(%error, wait_s = wait.as_secs(), "Kapso asks to wait");
+                    warn!(number, %error, wait_s = wait.as_secs(), "Kapso asks to wait");
                     wait
                 }
                 Class::Operator | Class::Permanent | Class::WindowClosed => {
-                    error!(%error, "Kapso refuses the list: check kapso.api_key and kapso.phone_number_id");
+                    error!(number, %error, "Kapso refuses the list: check kapso.api_key and the phone_number_id");
                     self.timing.backoff_most
                 }
                 Class::Retryable | Class::Unknown => {
-                    warn!(%error, failures = self.failures, "could not read the list");
+                    warn!(number, %error, failures = self.failures, "could not read the list");
                     backoff
                 }
             },

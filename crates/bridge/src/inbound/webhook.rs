@@ -1,12 +1,14 @@
-//! The door that Kapso pushes to: limit, verify, read, commit, then 200.
+//! The door that Kapso pushes to: limit, verify, read, commit, then 200. One for all numbers.
 //!
 //! The answer is 200 once everything that the body brought is on disk, and before any work is done for it. What is
 //! signed is taken as it is. What is not, because no key is configured, is only a hint: nothing of the body is used,
-//! and Kapso's own list is read instead, so that a forged body gains nothing. A body that is not understood is
+//! and Kapso's own list is read instead, so that a forged body gains nothing. Signed means signed with the secret of the
+//! number that it is about: the secret of one number vouches for no other. A body that is not understood is
 //! answered 200 as well, because refusals make Kapso pause the webhook (kapso.md 4.6), and hints at the list too.
 
 mod seldom;
 mod server;
+mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use kapso::webhook::{self, Keys, Kind, Pushed, Signatures, Trust};
+use kapso::webhook::{self, Keys, Kind, Pushed, Signatures};
 use model::{Arrival, Clock, IgnoreReason, Ignored, NumberId};
 use secrecy::SecretString;
 use store::{Store, StoreError};
@@ -30,11 +32,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use self::seldom::Seldom;
+pub use self::trust::NumberKeys;
+use self::trust::{Belief, Believed, believe};
 use super::Wake;
-use super::doorbell::Doorbell;
+use super::doorbell::Doorbells;
 use crate::Parts;
 use crate::control::Control;
 use crate::health::{Health, Push};
+use crate::numbers::Number;
 
 /// The longest body that is read, in bytes. Meta sends up to 3 MB (kapso.md 10.2).
 const BODY_MOST: usize = 4 << 20;
@@ -58,8 +63,8 @@ const EVENT: HeaderName = HeaderName::from_static("x-webhook-event");
 pub struct Door {
     /// The bound port.
     pub listener: Arc<TcpListener>,
-    /// The keys of the signatures; without any, what is pushed is only a hint.
-    pub keys: Keys,
+    /// The keys of each number's signatures; for a number without any, what is pushed is only a hint.
+    pub keys: Vec<NumberKeys>,
     /// What a verification request has to show.
     pub verify_token: Option<SecretString>,
     /// How long a body may take to come; [`READ_DEADLINE`] in production.
@@ -68,19 +73,30 @@ pub struct Door {
     pub control: Control,
 }
 
+impl Door {
+    /// The keys of a number; none, where none are given.
+    pub(super) fn keys_of(&self, number: &Number) -> NumberKeys {
+        let given = self.keys.iter().find(|keys| keys.number == *number.id());
+        given.cloned().unwrap_or_else(|| NumberKeys {
+            number: number.id().clone(),
+            name: number.name.clone(),
+            keys: Keys::default(),
+        })
+    }
+}
+
 /// Takes what Kapso pushes. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Webhook(Arc<Inner>);
 
 struct Inner {
-    number: NumberId,
     store: Store,
     clock: Clock,
     health: Health,
-    keys: Keys,
+    keys: Vec<NumberKeys>,
     verify_token: Option<SecretString>,
     wake: Wake,
-    doorbell: Doorbell,
+    doorbells: Doorbells,
     read_deadline: Duration,
     room: Semaphore,
     complaints: Seldom,
@@ -97,22 +113,27 @@ pub(crate) async fn serve(door: Door, webhook: Webhook, stop: CancellationToken)
 }
 
 impl Webhook {
-    pub(crate) fn new(parts: &Parts, door: &Door, wake: Wake, doorbell: Doorbell) -> Self {
-        if !door.keys.are_set() {
+    pub(crate) fn new(parts: &Parts, door: &Door, wake: Wake, doorbells: Doorbells) -> Self {
+        let keys: Vec<NumberKeys> = parts
+            .numbers
+            .iter()
+            .map(|number| door.keys_of(number))
+            .collect();
+        for number in keys.iter().filter(|number| !number.keys.are_set()) {
             warn!(
+                number = number.name,
                 "webhook.secret is not set: pushed messages are only hints, and are read from Kapso's list. \
                  Make one (openssl rand -hex 32), and set it at Kapso's webhook and here"
             );
         }
         Self(Arc::new(Inner {
-            number: parts.kapso.number().clone(),
             store: parts.store.clone(),
             clock: parts.clock.clone(),
             health: parts.health.clone(),
-            keys: door.keys.clone(),
+            keys,
             verify_token: door.verify_token.clone(),
             wake,
-            doorbell,
+            doorbells,
             read_deadline: door.read_deadline,
             room: Semaphore::new(ROOM_KIB),
             complaints: Seldom::default(),
@@ -133,20 +154,20 @@ impl Webhook {
             kapso: value(SIGNATURE),
             meta: value(HUB_SIGNATURE),
         };
-        let Ok(trust) = this.keys.verify(&signatures, &body) else {
-            return this.refused(Refused::Signature);
+        let believed = match believe(&this.keys, &signatures, &body) {
+            Belief::Signed(believed) => believed,
+            Belief::Hint(numbers) => {
+                this.hinted(&numbers);
+                return (StatusCode::OK, "ok");
+            }
+            Belief::None => return this.refused(Refused::Signature),
         };
-        if trust == Trust::Unsigned {
-            this.health.pushed(this.clock.now(), Push::Hint);
-            this.doorbell.ring();
-            return (StatusCode::OK, "ok");
-        }
         let event = headers.get(EVENT).and_then(|event| event.to_str().ok());
-        let pushed = webhook::read(&this.number, event, &body, this.clock.now());
+        let pushed = webhook::read(believed.scope(), event, &body, this.clock.now());
         drop(body);
         match this.commit(&pushed).await {
             Ok(()) => {
-                this.note(&pushed);
+                this.note(&pushed, &believed);
                 (StatusCode::OK, "ok")
             }
             Err(failure) => {
@@ -155,7 +176,7 @@ impl Webhook {
                 this.health.journal_failed(now, failure.to_string());
                 this.health.pushed(now, Push::NotRecorded);
                 // Three pushes may all fail; the list keeps what they brought.
-                this.doorbell.ring();
+                this.doorbells.ring(believed.numbers());
                 (StatusCode::SERVICE_UNAVAILABLE, "cannot be recorded now")
             }
         }
@@ -199,13 +220,10 @@ impl Inner {
     async fn commit(&self, pushed: &Pushed) -> Result<(), StoreError> {
         if !pushed.arrivals.is_empty() {
             let accepted = self.store.accept(&pushed.arrivals, None).await?;
-            if accepted.new > 0 {
-                self.doorbell.active();
+            for chat in accepted.fresh {
+                self.doorbells.of(&chat.number).active();
+                (self.wake.message)(chat);
             }
-            accepted
-                .fresh
-                .into_iter()
-                .for_each(|chat| (self.wake.message)(chat));
         }
         if !pushed.receipts.is_empty() {
             let chats = self.store.receipts(&pushed.receipts).await?;
@@ -214,23 +232,30 @@ impl Inner {
         Ok(())
     }
 
-    /// Counts what it was, and tells the operator what they can mend.
-    fn note(&self, pushed: &Pushed) {
+    /// Has the lists of these numbers read, which have no secret that the body could have been signed with.
+    fn hinted(&self, numbers: &[NumberId]) {
         let now = self.clock.now();
-        let foreign = pushed.arrivals.iter().filter(|arrival| is_foreign(arrival));
-        let foreign = foreign.count() + pushed.elsewhere;
-        if foreign > 0 && self.complaints.may(now) {
+        self.health.pushed(now, Push::Hint);
+        self.doorbells.ring(numbers);
+        if numbers.len() < self.keys.len() && self.complaints.may(now) {
             warn!(
-                items = foreign,
-                "pushed for another number than kapso.phone_number_id: recorded, and not answered from here"
+                hinted = ?self.names(numbers),
+                "a push that no secret fits: only a hint for the numbers that have none; set a secret for each number"
             );
         }
-        if pushed.left_out > 0 {
+    }
+
+    /// Counts what it was, and tells the operator what they can mend.
+    fn note(&self, pushed: &Pushed, believed: &Believed) {
+        let now = self.clock.now();
+        self.note_others(pushed, believed);
+        if pushed.left_out + pushed.unnamed > 0 {
             warn!(
                 items = pushed.left_out,
-                "a push with too much in it; the list has the rest"
+                unnamed = pushed.unnamed,
+                "a push with too much in it, or without the number that it is for; the list has the rest"
             );
-            self.doorbell.ring();
+            self.doorbells.ring(believed.numbers());
         }
         let push = match &pushed.kind {
             Kind::Single | Kind::Batch | Kind::Meta => Push::Taken,
@@ -244,7 +269,7 @@ impl Inner {
                         "Kapso pushes payload version v1, which is not read: set the webhook to v2 in Kapso's dashboard"
                     );
                 }
-                self.doorbell.ring();
+                self.doorbells.ring(believed.numbers());
                 Push::V1
             }
             Kind::Malformed(what) => {
@@ -254,11 +279,47 @@ impl Inner {
                         "a signed push that cannot be read; reading the list instead"
                     );
                 }
-                self.doorbell.ring();
+                self.doorbells.ring(believed.numbers());
                 Push::Malformed
             }
         };
         self.health.pushed(now, push);
+    }
+
+    /// What a push tells of numbers for which it is not believed: the operator may have confused two secrets, and the
+    /// lists have what is true of it.
+    fn note_others(&self, pushed: &Pushed, believed: &Believed) {
+        self.doorbells.ring(&pushed.unproven);
+        let foreign = pushed.arrivals.iter().filter(|arrival| is_foreign(arrival));
+        let foreign = foreign.count() + pushed.elsewhere;
+        if foreign == 0 || !self.complaints.may(self.clock.now()) {
+            return;
+        }
+        let signed = self.names(believed.numbers());
+        if pushed.unproven.is_empty() {
+            warn!(
+                items = foreign,
+                ?signed,
+                "pushed for a number that is not configured: recorded, and not answered from here"
+            );
+        } else {
+            let about = self.names(&pushed.unproven);
+            warn!(
+                items = foreign,
+                ?signed,
+                ?about,
+                "pushed for one number and signed with the secret of another: not believed, and read from the list; \
+                 check their webhook secrets"
+            );
+        }
+    }
+
+    /// What the operator calls these numbers.
+    fn names<'n>(&self, ids: impl IntoIterator<Item = &'n NumberId>) -> Vec<&str> {
+        ids.into_iter()
+            .filter_map(|id| self.keys.iter().find(|keys| keys.number == *id))
+            .map(|keys| keys.name.as_str())
+            .collect()
     }
 
     fn refused(&self, refused: Refused) -> (StatusCode, &'static str) {
@@ -269,8 +330,8 @@ impl Inner {
         }
         match refused {
             Refused::TooLarge => {
-                // It will not come again: the list may have it.
-                self.doorbell.ring();
+                // It will not come again: a list may have it.
+                self.doorbells.ring_all();
                 (StatusCode::PAYLOAD_TOO_LARGE, "more than 4 MiB")
             }
             Refused::Slow => (StatusCode::REQUEST_TIMEOUT, "too slow"),

@@ -3,6 +3,7 @@
 
 mod admission;
 mod intake;
+mod numbers;
 mod operator;
 mod order;
 mod push;

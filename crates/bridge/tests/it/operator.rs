@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use crate::world::{ANN, BOB, ERROR_MESSAGE, World};
 
 /// Asks the control socket; the status and the body.
-async fn ask(world: &World, method: &str, path: &str) -> (u16, String) {
+pub(crate) async fn ask(world: &World, method: &str, path: &str) -> (u16, String) {
     let socket = world.dir.path().join("state/control.sock");
     let mut stream = UnixStream::connect(socket).await.unwrap();
     let request = format!(

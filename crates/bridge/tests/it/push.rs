@@ -36,7 +36,12 @@ impl Push {
 
     /// Signed as Kapso does.
     pub(crate) fn signed(self) -> Self {
-        let signature = signature(SECRET, &self.body);
+        self.signed_with(SECRET)
+    }
+
+    /// As [`Push::signed`], with another secret.
+    pub(crate) fn signed_with(self, secret: &str) -> Self {
+        let signature = signature(secret, &self.body);
         self.with("X-Webhook-Signature", &signature)
     }
 

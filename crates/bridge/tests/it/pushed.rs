@@ -10,10 +10,10 @@ use store::{Counter, EventKind, MessageState, OutgoingState};
 use crate::push::{Push, exchange, get, signature};
 use crate::world::{ANN, BOB, NUMBER, SECRET, STRANGER, VERIFY_TOKEN, World, now};
 
-const RECEIVED: &str = "whatsapp.message.received";
+pub(crate) const RECEIVED: &str = "whatsapp.message.received";
 
 /// A message as in Kapso's single bodies; the sender stands only in the conversation.
-fn single(id: &str, text: &str) -> Value {
+pub(crate) fn single(id: &str, text: &str) -> Value {
     let at = now().as_millis() / 1000;
     json!({
         "message": {"id": id, "timestamp": at.to_string(), "type": "text", "text": {"body": text},
@@ -43,7 +43,7 @@ async fn recorded(world: &mut World, state: MessageState) -> u64 {
     depths.messages.get(&state).copied().unwrap_or_default()
 }
 
-async fn ignored(world: &mut World, reason: &str) -> u64 {
+pub(crate) async fn ignored(world: &mut World, reason: &str) -> u64 {
     world.terminate().await;
     let events = world.journal().await.events().await.unwrap();
     let found = events

@@ -10,9 +10,10 @@ use bridge::control::{self, Control};
 use bridge::guard::{Approvals, OverLimit, Policy, Rules, Strangers};
 use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
-use bridge::inbound::webhook::Door;
+use bridge::inbound::webhook::{Door, NumberKeys};
 use bridge::{
-    Health, Nudge, NumberOptions, Options, Parts, Prompts, Retention, Routes, SendTiming, Sessions, Staleness,
+    Health, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention, Routes, SendTiming, Sessions,
+    Staleness,
     TurnTiming,
 };
 use gateway::transcript::Transcripts;
@@ -49,11 +50,23 @@ pub(crate) struct World {
     pub(crate) openclaw: OpenClawStandIn,
     pub(crate) dir: TempDir,
     jsonl: bool,
-    /// The open port, and the key of the signatures on it.
-    door: Option<(std::net::TcpListener, Option<&'static str>)>,
+    /// The open port.
+    door: Option<std::net::TcpListener>,
+    /// The numbers that the bridge is configured with.
+    pub(crate) lines: Vec<Line>,
     options: Options,
     running: Option<Running>,
     stop: CancellationToken,
+}
+
+/// A business number as the bridge is configured with it.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) number: NumberId,
+    /// Where its Kapso is.
+    pub(crate) kapso: String,
+    /// The key of the signatures on what is pushed for it.
+    pub(crate) key: Option<&'static str>,
 }
 
 /// A bridge on a thread of its own, whose end is awaited.
@@ -99,6 +112,16 @@ impl World {
         key: Option<&'static str>,
         target: impl Fn(String, String) -> WebhookTarget,
     ) -> Self {
+        let mut world = Self::stopped_behind_a_door(key, target).await;
+        world.start().await;
+        world
+    }
+
+    /// As [`World::pushed_as`], with any key or none, without starting the bridge.
+    pub(crate) async fn stopped_behind_a_door(
+        key: Option<&'static str>,
+        target: impl Fn(String, String) -> WebhookTarget,
+    ) -> Self {
         let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         door.set_nonblocking(true).unwrap();
         let url = format!("http://{}/webhook", door.local_addr().unwrap());
@@ -118,14 +141,35 @@ impl World {
             busy_check: never,
             quiet_check: never,
         };
-        world.door = Some((door, key));
-        world.start().await;
+        world.door = Some(door);
+        world.lines[0].key = key;
         world
+    }
+
+    /// Another number of the bridge, from its next start on, with a Kapso of its own that pushes to `webhook`.
+    pub(crate) async fn add_line(
+        &mut self,
+        number: &str,
+        webhook: Option<WebhookTarget>,
+        key: Option<&'static str>,
+    ) -> KapsoStandIn {
+        let number = NumberId::new(number).unwrap();
+        let kapso = kapso(number.clone(), webhook, self.stop.clone()).await;
+        let mut options = self.options.numbers[0].clone();
+        options.id = number.clone();
+        options.sessions.key = format!("main-{number}");
+        self.options.numbers.push(options);
+        self.lines.push(Line {
+            number,
+            kapso: kapso.base_url(),
+            key,
+        });
+        kapso
     }
 
     /// Where pushes go.
     pub(crate) fn door(&self) -> SocketAddr {
-        self.door.as_ref().unwrap().0.local_addr().unwrap()
+        self.door.as_ref().unwrap().local_addr().unwrap()
     }
 
     /// Lets the test set who may speak, before the bridge starts.
@@ -146,15 +190,12 @@ impl World {
     async fn around(release: Release, jsonl: bool, webhook: Option<WebhookTarget>) -> Self {
         let (dir, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let number = NumberId::new(NUMBER).unwrap();
-        let kapso = StandInOptions {
-            webhook,
-            // A test tells itself what became of a message.
-            delivered_after: None,
-            ..StandInOptions::new("key".to_owned(), number)
+        let kapso = kapso(number.clone(), webhook, stop.clone()).await;
+        let line = Line {
+            number,
+            kapso: kapso.base_url(),
+            key: None,
         };
-        let kapso = KapsoStandIn::start(listener().await, kapso, stop.clone())
-            .await
-            .unwrap();
         let mut options = openclaw::Options {
             release,
             ..openclaw::Options::default()
@@ -169,6 +210,7 @@ impl World {
             dir,
             jsonl,
             door: None,
+            lines: vec![line],
             options: bridge_options(),
             running: None,
             stop,
@@ -181,14 +223,14 @@ impl World {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let (done, ended) = oneshot::channel();
         let outside = Outside {
-            kapso: self.kapso.base_url(),
+            lines: self.lines.clone(),
             openclaw: self.openclaw.url(),
             state: self.dir.path().join("state"),
             sessions_json: self.jsonl.then(|| self.openclaw.sessions_json().unwrap()),
             door: self
                 .door
                 .as_ref()
-                .map(|(listener, key)| (listener.try_clone().unwrap(), *key)),
+                .map(|listener| listener.try_clone().unwrap()),
             options: self.options.clone(),
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
@@ -274,11 +316,11 @@ impl Drop for World {
 
 /// Where the bridge finds everything.
 struct Outside {
-    kapso: String,
+    lines: Vec<Line>,
     openclaw: String,
     state: PathBuf,
     sessions_json: Option<PathBuf>,
-    door: Option<(std::net::TcpListener, Option<&'static str>)>,
+    door: Option<std::net::TcpListener>,
     options: Options,
 }
 
@@ -296,10 +338,17 @@ impl Outside {
         let connection = CancellationToken::new();
         let gateway = Gateway::open(gateway, connection.clone(), &tracker);
         let (clock, health, nudge) = (Clock::system(), Health::default(), Nudge::default());
-        let kapso = kapso_client(&self.kapso);
+        let mut clients = self
+            .lines
+            .iter()
+            .map(|line| Number::new(kapso_client(line)));
+        let numbers = Numbers::new(clients.next().unwrap(), clients.collect());
+        let approved = store.approvals().await.unwrap();
+        let approved = approved.into_iter().map(|it| (it.chat, it.role));
+        let guard = Arc::new(self.options.guard(Approvals::new(approved)));
         let control = Control {
             health: health.clone(),
-            kapso: kapso.clone(),
+            numbers: numbers.clone(),
             gateway: gateway.clone(),
             store: store.clone(),
             clock: clock.clone(),
@@ -310,11 +359,9 @@ impl Outside {
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
-        let approved = store.approvals().await.unwrap();
-        let approved = approved.into_iter().map(|it| (it.chat, it.role));
         let parts = Parts {
-            guard: Arc::new(self.options.guard(Approvals::new(approved))),
-            kapso,
+            guard,
+            numbers,
             gateway,
             store,
             transcripts: self
@@ -323,12 +370,9 @@ impl Outside {
             clock,
             health,
             nudge,
-            door: self.door.map(|(listener, key)| Door {
+            door: self.door.map(|listener| Door {
                 listener: Arc::new(TcpListener::from_std(listener).unwrap()),
-                keys: Keys {
-                    kapso: key.map(|key| key.to_owned().into()),
-                    meta: None,
-                },
+                keys: self.lines.iter().map(Line::keys).collect(),
                 verify_token: Some(VERIFY_TOKEN.to_owned().into()),
                 read_deadline: Duration::from_secs(2),
                 control,
@@ -356,11 +400,40 @@ fn release_writes_files(release: Release) -> bool {
     matches!(release, Release::V2026_7_35 | Release::V2026_5_7)
 }
 
-fn kapso_client(base_url: &str) -> kapso::Client {
+impl Line {
+    fn keys(&self) -> NumberKeys {
+        NumberKeys {
+            number: self.number.clone(),
+            name: self.number.to_string(),
+            keys: Keys {
+                kapso: self.key.map(|key| key.to_owned().into()),
+                meta: None,
+            },
+        }
+    }
+}
+
+async fn kapso(
+    number: NumberId,
+    webhook: Option<WebhookTarget>,
+    stop: CancellationToken,
+) -> KapsoStandIn {
+    let options = StandInOptions {
+        webhook,
+        // A test tells itself what became of a message.
+        delivered_after: None,
+        ..StandInOptions::new("key".to_owned(), number)
+    };
+    KapsoStandIn::start(listener().await, options, stop)
+        .await
+        .unwrap()
+}
+
+fn kapso_client(line: &Line) -> kapso::Client {
     kapso::Client::new(kapso::Options {
-        base_url: base_url.parse().unwrap(),
+        base_url: line.kapso.parse().unwrap(),
         api_key: "key".to_owned().into(),
-        number: NumberId::new(NUMBER).unwrap(),
+        number: line.number.clone(),
         deadlines: kapso::Deadlines {
             connect: Duration::from_millis(500),
             read: Duration::from_millis(300),

@@ -38,13 +38,14 @@ async fn control(cli: &Cli) -> (OpenClawStandIn, DropGuard) {
         started: clock.now(),
         clock,
         poll_most: std::time::Duration::from_secs(30),
-        kapso: kapso::Client::new(kapso::Options {
+        numbers: kapso::Client::new(kapso::Options {
             base_url: "http://127.0.0.1:9/v24.0".parse().unwrap(),
             api_key: "key".to_owned().into(),
             number: NumberId::new("1").unwrap(),
             deadlines: kapso::Deadlines::default(),
         })
-        .unwrap(),
+        .unwrap()
+        .into(),
         listening: None,
         nudge: Nudge::default(),
     };

@@ -1,9 +1,9 @@
 //! One event of Kapso's version 2: a message with its conversation, alone or in a batch (kapso.md 4.4).
 
-use model::{IgnoreReason, Source};
+use model::{IgnoreReason, NumberId, Source};
 use serde_json::value::RawValue;
 
-use super::{Event, Reading, Taken, other_number};
+use super::{About, Event, Reading, Taken};
 use crate::wire::receipt::Step;
 use crate::wire::unread::{is_object, pick, text};
 use crate::wire::{Conversation, Item};
@@ -79,25 +79,24 @@ impl Reading<'_> {
                 .and_then(|it| it.phone_number_id.as_deref()),
             message.number(),
         ];
-        let other = match other_number(self.number, ids) {
-            Ok(other) => other,
-            Err(what) => {
-                self.malformed(element.raw, what);
-                return Taken::Yes;
-            }
+        let whose = self.scope.whose(ids);
+        let Some(about) = self.settle(element.raw, whose) else {
+            return Taken::Yes;
         };
-        match (event, other) {
-            (Event::Received, None) => self.received(element.raw, message, context.as_ref()),
-            (Event::Received, Some(number)) => {
-                let read = message.listed(&number, context.as_ref(), Source::Webhook, self.now);
-                self.set_aside(&number, &read.arrival, IgnoreReason::OtherNumber);
+        match (event, about) {
+            (Event::Received, About::Ours(number)) => {
+                self.received(number, element.raw, message, context.as_ref())
+            }
+            (Event::Received, About::Other(other)) => {
+                let read = message.listed(&other, context.as_ref(), Source::Webhook, self.now);
+                self.set_aside(&other, &read.arrival, IgnoreReason::OtherNumber);
                 Taken::Yes
             }
-            (Event::Outbound(step), None) => {
-                let receipt = message.receipt(self.number, context.as_ref(), step, self.now);
+            (Event::Outbound(step), About::Ours(number)) => {
+                let receipt = message.receipt(number, context.as_ref(), step, self.now);
                 self.receipt(element.raw, receipt)
             }
-            (Event::Outbound(_), Some(_)) => {
+            (Event::Outbound(_), About::Other(_)) => {
                 self.pushed.elsewhere += 1;
                 Taken::Yes
             }
@@ -106,15 +105,16 @@ impl Reading<'_> {
 
     fn received(
         &mut self,
+        number: &NumberId,
         raw: &RawValue,
         message: &Item<'_>,
         context: Option<&Conversation>,
     ) -> Taken {
-        let read = message.listed(self.number, context, Source::Webhook, self.now);
+        let read = message.listed(number, context, Source::Webhook, self.now);
         self.arrived(read.arrival);
         if read.sent.is_some_and(|sent| sent.by_hand) {
             // A person took over: that counts, under whichever name it is told.
-            let receipt = message.receipt(self.number, context, Step::Sent, self.now);
+            let receipt = message.receipt(number, context, Step::Sent, self.now);
             return self.receipt(raw, receipt);
         }
         Taken::Yes

@@ -2,13 +2,22 @@
 
 use std::collections::HashMap;
 
-use model::{IgnoreReason, NumberId, Source};
+use model::{IgnoreReason, Source};
 use serde_json::value::RawValue;
 
-use super::{Kind, MOST, Reading, other_number};
+use super::scope::Whose;
+use super::{About, Kind, MOST, Reading};
 use crate::wire::receipt;
 use crate::wire::unread::{elements, is_list, is_object, pick, text};
 use crate::wire::{Conversation, Item, Profile, listed};
+
+/// The fields that are read.
+const FIELDS: [&str; 4] = [
+    "messages",
+    "smb_message_echoes",
+    "message_echoes",
+    "history",
+];
 
 impl Reading<'_> {
     pub(super) fn envelope(&mut self, entries: &RawValue) -> Kind {
@@ -50,27 +59,31 @@ impl Reading<'_> {
         let [metadata, contacts, messages, statuses, echoes, history] = pick(value, names);
         let [id] = metadata.map_or([None], |it| pick(it, ["phone_number_id"]));
         let id = id.and_then(text);
-        let other = match other_number(self.number, [id.as_deref()]) {
-            Ok(other) => other,
-            Err(what) => return self.malformed(value, what),
+        let whose = self.scope.whose([id.as_deref()]);
+        if whose == Ok(Whose::Unnamed) && field.is_some_and(|field| !FIELDS.contains(&field)) {
+            // Of no use to any number.
+            return;
+        }
+        let Some(about) = self.settle(value, whose) else {
+            return;
         };
-        let other = other.as_ref();
+        let about = &about;
         match field {
             Some("messages") | None => {
-                self.messages(other, contacts, messages);
-                self.statuses(other, statuses);
+                self.messages(about, contacts, messages);
+                self.statuses(about, statuses);
             }
             // Only the first is said to be a phone's alone; a person's send is known by its unknown id as well.
-            Some("smb_message_echoes") => self.echoes(other, echoes, true),
-            Some("message_echoes") => self.echoes(other, echoes, false),
-            Some("history") => self.history(other, history, messages),
+            Some("smb_message_echoes") => self.echoes(about, echoes, true),
+            Some("message_echoes") => self.echoes(about, echoes, false),
+            Some("history") => self.history(about, history, messages),
             Some(_) => {}
         }
     }
 
     fn messages(
         &mut self,
-        other: Option<&NumberId>,
+        about: &About<'_>,
         contacts: Option<&RawValue>,
         messages: Option<&RawValue>,
     ) {
@@ -78,62 +91,57 @@ impl Reading<'_> {
         for message in self.elements(messages) {
             let message = Item::read(message);
             let context = people.sender(&message);
-            let read = message.listed(self.number, context, Source::Webhook, self.now);
-            match other {
-                None => self.arrived(read.arrival),
-                Some(number) => {
-                    self.set_aside(number, &read.arrival, IgnoreReason::OtherNumber);
+            let read = message.listed(about.number(), context, Source::Webhook, self.now);
+            match about {
+                About::Ours(_) => self.arrived(read.arrival),
+                About::Other(other) => {
+                    self.set_aside(other, &read.arrival, IgnoreReason::OtherNumber)
                 }
             }
         }
     }
 
-    fn statuses(&mut self, other: Option<&NumberId>, statuses: Option<&RawValue>) {
+    fn statuses(&mut self, about: &About<'_>, statuses: Option<&RawValue>) {
         for status in self.elements(statuses) {
-            if other.is_some() {
+            let About::Ours(number) = about else {
                 self.pushed.elsewhere += 1;
                 continue;
-            }
-            let receipt = receipt::of_status(self.number, status, self.now);
+            };
+            let receipt = receipt::of_status(number, status, self.now);
             self.receipt(status, receipt);
         }
     }
 
-    fn echoes(&mut self, other: Option<&NumberId>, echoes: Option<&RawValue>, by_hand: bool) {
+    fn echoes(&mut self, about: &About<'_>, echoes: Option<&RawValue>, by_hand: bool) {
         for echo in self.elements(echoes) {
-            if other.is_some() {
+            let About::Ours(number) = about else {
                 self.pushed.elsewhere += 1;
                 continue;
-            }
-            let receipt = Item::read(echo).echo(self.number, by_hand, self.now);
+            };
+            let receipt = Item::read(echo).echo(number, by_hand, self.now);
             self.receipt(echo, receipt);
         }
     }
 
     /// Threads of messages of the last half year, and, in pushes of their own, the files of some of them.
-    fn history(
-        &mut self,
-        other: Option<&NumberId>,
-        history: Option<&RawValue>,
-        files: Option<&RawValue>,
-    ) {
-        self.past(other, files);
+    fn history(&mut self, about: &About<'_>, history: Option<&RawValue>, files: Option<&RawValue>) {
+        self.past(about, files);
         for chunk in self.elements(history) {
             let [threads] = pick(chunk, ["threads"]);
             for thread in self.elements(threads) {
                 let [messages] = pick(thread, ["messages"]);
-                self.past(other, messages);
+                self.past(about, messages);
             }
         }
     }
 
-    fn past(&mut self, other: Option<&NumberId>, messages: Option<&RawValue>) {
-        let (number, reason) = match other {
-            None => (self.number, IgnoreReason::HistorySync),
-            Some(number) => (number, IgnoreReason::OtherNumber),
+    fn past(&mut self, about: &About<'_>, messages: Option<&RawValue>) {
+        let (number, reason) = match about {
+            About::Ours(number) => (*number, IgnoreReason::HistorySync),
+            About::Other(other) => (other, IgnoreReason::OtherNumber),
         };
         for message in self.elements(messages) {
-            let read = listed(self.number, message, None, Source::Webhook, self.now);
+            let read = listed(number, message, None, Source::Webhook, self.now);
             self.set_aside(number, &read.arrival, reason.clone());
         }
     }

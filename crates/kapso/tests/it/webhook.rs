@@ -2,6 +2,7 @@
 
 mod envelopes;
 mod hostile;
+mod numbers;
 mod receipts;
 mod shapes;
 mod signatures;

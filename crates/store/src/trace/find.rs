@@ -26,7 +26,7 @@ pub(super) fn lives(
 
 impl Life {
     /// When it began, by the bridge's clock; among those of one instant, in the order of their rows.
-    fn begun(&self) -> (Option<Timestamp>, i64) {
+    pub fn begun(&self) -> (Option<Timestamp>, i64) {
         let message = self.message.as_ref();
         let reply = self.replies.first();
         let at = message.map(|message| message.received_at);

@@ -61,7 +61,7 @@ impl Bridged {
         let options = options(number);
         let parts = Parts {
             guard: Arc::new(options.guard(Approvals::default())),
-            kapso: client,
+            numbers: client.into(),
             gateway,
             store: store.clone(),
             transcripts: None,

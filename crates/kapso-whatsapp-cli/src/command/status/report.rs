@@ -30,6 +30,28 @@ struct Kapso {
     rate_limit: Option<u64>,
     rate_remaining: Option<u64>,
     error: Option<String>,
+    numbers: Vec<Number>,
+    unconfigured: Vec<Unconfigured>,
+}
+
+/// One business number.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Number {
+    number: String,
+    name: String,
+    ok: bool,
+    last_success_s: Option<u64>,
+    error: Option<String>,
+}
+
+/// What waits for a number that is not configured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Unconfigured {
+    number: String,
+    chats: u64,
+    sends: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +144,14 @@ pub(super) fn screen(json: &Value) -> (bool, String) {
     let mut lines = vec![one_line(&head), String::new()];
     let mut line = |name: &str, text: String| lines.push(field(name, COLUMN, &text));
     line("whatsapp", whatsapp(&report.kapso));
+    if report.kapso.numbers.len() > 1 {
+        for of in &report.kapso.numbers {
+            line("", number(of));
+        }
+    }
+    for of in &report.kapso.unconfigured {
+        line("", unconfigured(of));
+    }
     if let Some(seen) = &report.webhook {
         line("webhook", webhook(seen));
     }
@@ -152,11 +182,36 @@ pub(super) fn screen(json: &Value) -> (bool, String) {
     (report.status == "ok", lines.join("\n") + "\n")
 }
 
-fn whatsapp(kapso: &Kapso) -> String {
-    let read = match kapso.last_success_s {
+fn list_read(last_success_s: Option<u64>) -> String {
+    match last_success_s {
         Some(seconds) => format!("list read {} ago", age(seconds)),
         None => "list not read yet".to_owned(),
+    }
+}
+
+fn number(number: &Number) -> String {
+    let id = match &number.name {
+        name if *name == number.number => name.clone(),
+        name => format!("{name} ({})", number.number),
     };
+    format!(
+        "{id}: {}, {}",
+        verdict(number.ok, number.error.as_deref()),
+        list_read(number.last_success_s)
+    )
+}
+
+fn unconfigured(waiting: &Unconfigured) -> String {
+    format!(
+        "{}: not configured; waiting: {} with messages, {} with replies",
+        waiting.number,
+        count(waiting.chats, "chat"),
+        count(waiting.sends, "chat")
+    )
+}
+
+fn whatsapp(kapso: &Kapso) -> String {
+    let read = list_read(kapso.last_success_s);
     let left = match (kapso.rate_remaining, kapso.rate_limit) {
         (Some(left), Some(limit)) => format!(", {left} of {limit} requests left this minute"),
         (_, Some(limit)) => format!(", {limit} requests a minute"),
@@ -311,6 +366,29 @@ counted     3 recovered from the list, 12 duplicates suppressed, 5 expired, 6
 sends       2 unknown (of these 1 found sent, 1 repeated), 4 undelivered
 ";
         assert_eq!(screen(&json), (true, expected.to_owned()));
+    }
+
+    #[test]
+    fn each_of_several_numbers_has_its_line_and_so_has_one_that_is_not_configured() {
+        let json = json!({
+            "status": "degraded",
+            "kapso": {
+                "ok": false, "error": "sales: no route", "last_success_s": 40,
+                "numbers": [
+                    {"number": "111", "name": "111", "ok": true, "last_success_s": 4},
+                    {"number": "222", "name": "sales", "ok": false, "last_success_s": 40, "error": "no route"},
+                ],
+                "unconfigured": [{"number": "333", "chats": 1, "sends": 2}],
+            },
+        });
+        let (_, text) = screen(&json);
+        let expected = "\
+whatsapp    sales: no route, list read 40 s ago
+            111: ok, list read 4 s ago
+            sales (222): no route, list read 40 s ago
+            333: not configured; waiting: 1 chat with messages, 2 chats with replies
+";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

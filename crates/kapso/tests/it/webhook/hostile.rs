@@ -3,7 +3,7 @@
 //! `PROPTEST_CASES` sets the number of cases of each property.
 
 use kapso::Page;
-use kapso::webhook::{Kind, MOST, Pushed, read};
+use kapso::webhook::{Kind, MOST, Pushed, Scope, read};
 use model::{Arrival, Fate, NumberId};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -268,7 +268,30 @@ fn push(event: Option<&str>, body: &[u8]) -> Result<Pushed, TestCaseError> {
         &pushed,
         "the same again"
     );
+    under_another_secret(event, body)?;
     Ok(pushed)
+}
+
+/// Signed for another number, no body brings or hides anything of ours.
+fn under_another_secret(event: Option<&str>, body: &[u8]) -> Result<(), TestCaseError> {
+    let (signer, unproven) = (NumberId::new("1").unwrap(), [number()]);
+    let scope = Scope {
+        number: &signer,
+        beside: &[],
+        unproven: &unproven,
+    };
+    let pushed = read(scope, event, body, NOW);
+    for arrival in &pushed.arrivals {
+        let about = match arrival {
+            Arrival::Message(inbound) => &inbound.number,
+            Arrival::Ignored(ignored) => &ignored.number,
+        };
+        prop_assert_ne!(about, &unproven[0]);
+    }
+    for receipt in &pushed.receipts {
+        prop_assert_eq!(&receipt.number, &signer);
+    }
+    Ok(())
 }
 
 fn page(number: &NumberId, body: &[u8]) -> Result<(), TestCaseError> {
