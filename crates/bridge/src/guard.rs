@@ -3,6 +3,7 @@
 //! Pure: configuration, sender and time are arguments. [`Admitted`] can only be made here, so nothing reaches
 //! the agent that did not pass. An empty allowlist admits nobody.
 
+mod approvals;
 mod rate;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use model::{Content, Identity, Inbound, Role};
 
+pub use self::approvals::Approvals;
 pub use self::rate::Rates;
 
 /// Who may speak.
@@ -77,7 +79,8 @@ impl Policy {
         }
     }
 
-    fn role(&self, sender: &Identity) -> Option<&Role> {
+    /// As whom `sender` may speak, if at all.
+    pub fn role(&self, sender: &Identity) -> Option<&Role> {
         self.roles
             .get(&sender.canonical())
             .or(self.strangers.as_ref())

@@ -8,6 +8,7 @@ mod chat;
 pub mod control;
 pub mod guard;
 mod health;
+pub mod identity;
 pub mod inbound;
 mod lanes;
 mod nudge;

@@ -1,12 +1,14 @@
 //! Opens what the bridge stands on: the journal first, because its lock says whether another process runs.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use bridge::control::{self, Control, Listening};
+use bridge::control::{self, Control, Grants, Listening, People, RoleOf};
+use bridge::guard::Approvals;
 use bridge::inbound::webhook::{Door, READ_DEADLINE};
 use bridge::{Health, Nudge, Options, Parts};
 use config::{Config, ListenAddress, Relay};
@@ -71,6 +73,7 @@ pub(crate) async fn wire(
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
     let keys = keys(config);
+    let people = people(config, options, &store).await?;
     let checks_only = listener.is_some() && !options.poll_fallback;
     let control = Control {
         health: Health::default(),
@@ -82,6 +85,7 @@ pub(crate) async fn wire(
         poll_most: options.poll.longest(checks_only),
         listening: listening(listener.as_ref(), &keys)?,
         nudge: Nudge::default(),
+        people,
     };
     let door = listener.map(|listener| door(config, listener, keys, &control));
     let parts = parts(&control, transcripts(config)?, door);
@@ -115,6 +119,25 @@ fn door(config: &Config, listener: TcpListener, keys: Keys, control: &Control) -
         read_deadline: READ_DEADLINE,
         control: control.clone(),
     }
+}
+
+/// Who may speak as whom, for the operator's orders and for tokens.
+///
+/// # Errors
+/// When the journal cannot be read.
+async fn people(config: &Config, options: &Options, store: &Store) -> anyhow::Result<People> {
+    let (security, policy) = (&config.security, options.policy.clone());
+    let grants = Grants {
+        roles: security.roles.values().cloned().collect(),
+        usual: security.default_role.clone(),
+    };
+    Ok(People {
+        role: RoleOf::new(move |chat| policy.role(chat.peer()).cloned()),
+        approvals: Approvals::load(store).await?,
+        grants: BTreeMap::from([(config.kapso.phone_number_id.clone(), grants)]),
+        agent: "main".to_owned(),
+        issuer: None,
+    })
 }
 
 /// What the journey stands on is what the control socket reads from.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge::control::{self, Control};
-use bridge::guard::Policy;
+use bridge::control::{self, Control, Grants, People, RoleOf};
+use bridge::guard::{Approvals, Policy};
+use bridge::identity::Issuer;
 use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::Door;
@@ -39,6 +40,10 @@ pub(crate) const VERIFY_TOKEN: &str = "verify-token";
 pub(crate) const ERROR_MESSAGE: &str = "Something went wrong. Please try again.";
 pub(crate) const DENY_MESSAGE: &str = "Sorry, you are not authorized to use this service.";
 
+/// Who signs identities, and who is to believe them.
+pub(crate) const ISSUER: &str = "kapso-whatsapp";
+pub(crate) const AUDIENCE: &str = "https://backend.example";
+
 /// The wait between two reads of the list when Kapso refuses it.
 pub(crate) const SLOWEST_POLL: Duration = Duration::from_millis(50);
 
@@ -51,6 +56,8 @@ pub(crate) struct World {
     /// The open port, and the key of the signatures on it.
     door: Option<(std::net::TcpListener, Option<&'static str>)>,
     options: Options,
+    /// Whether identities are signed.
+    signs: bool,
     running: Option<Running>,
     stop: CancellationToken,
 }
@@ -132,6 +139,11 @@ impl World {
         &mut self.options
     }
 
+    /// Has no identities signed, from the next start on.
+    pub(crate) fn sign_nothing(&mut self) {
+        self.signs = false;
+    }
+
     /// As [`World::of`], without starting the bridge.
     pub(crate) async fn stopped(release: Release, jsonl: bool) -> Self {
         Self::around(release, jsonl, None).await
@@ -164,6 +176,7 @@ impl World {
             jsonl,
             door: None,
             options: bridge_options(),
+            signs: true,
             running: None,
             stop,
         }
@@ -184,6 +197,7 @@ impl World {
                 .as_ref()
                 .map(|(listener, key)| (listener.try_clone().unwrap(), *key)),
             options: self.options.clone(),
+            signs: self.signs,
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
         std::thread::spawn(move || {
@@ -274,6 +288,7 @@ struct Outside {
     sessions_json: Option<PathBuf>,
     door: Option<(std::net::TcpListener, Option<&'static str>)>,
     options: Options,
+    signs: bool,
 }
 
 impl Outside {
@@ -291,6 +306,10 @@ impl Outside {
         let gateway = Gateway::open(gateway, connection.clone(), &tracker);
         let (clock, health, nudge) = (Clock::system(), Health::default(), Nudge::default());
         let kapso = kapso_client(&self.kapso);
+        let key = self.state.join("identity-key.pem");
+        let issuer = self
+            .signs
+            .then(|| Issuer::open(&key, ISSUER, AUDIENCE).unwrap());
         let control = Control {
             health: health.clone(),
             kapso: kapso.clone(),
@@ -301,6 +320,7 @@ impl Outside {
             started: clock.now(),
             listening: None,
             nudge: nudge.clone(),
+            people: people(&self.options.policy, issuer, Approvals::default()),
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
@@ -347,7 +367,23 @@ fn release_writes_files(release: Release) -> bool {
     matches!(release, Release::V2026_7_35 | Release::V2026_5_7)
 }
 
-fn kapso_client(base_url: &str) -> kapso::Client {
+/// Who may speak by this policy.
+pub(crate) fn people(policy: &Policy, issuer: Option<Issuer>, approvals: Approvals) -> People {
+    let grants = Grants {
+        roles: policy.roles.values().cloned().collect(),
+        usual: Role("guest".to_owned()),
+    };
+    let policy = policy.clone();
+    People {
+        role: RoleOf::new(move |chat| policy.role(chat.peer()).cloned()),
+        approvals,
+        grants: BTreeMap::from([(NumberId::new(NUMBER).unwrap(), grants)]),
+        agent: "main".to_owned(),
+        issuer,
+    }
+}
+
+pub(crate) fn kapso_client(base_url: &str) -> kapso::Client {
     kapso::Client::new(kapso::Options {
         base_url: base_url.parse().unwrap(),
         api_key: "key".to_owned().into(),
@@ -361,7 +397,7 @@ fn kapso_client(base_url: &str) -> kapso::Client {
     .unwrap()
 }
 
-fn gateway_timing() -> gateway::Timing {
+pub(crate) fn gateway_timing() -> gateway::Timing {
     gateway::Timing {
         backoff_first: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(50),
@@ -369,7 +405,7 @@ fn gateway_timing() -> gateway::Timing {
     }
 }
 
-fn bridge_options() -> Options {
+pub(crate) fn bridge_options() -> Options {
     let role = |name: &str| Role(name.to_owned());
     let known = |number: &str| Identity::new(number).unwrap().canonical();
     Options {

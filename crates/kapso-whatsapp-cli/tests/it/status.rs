@@ -1,8 +1,10 @@
 //! `status`: over the control socket of a running bridge, and when there is none.
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
 
-use bridge::control::{self, Control};
+use bridge::control::{self, Control, People, RoleOf};
+use bridge::guard::Approvals;
 use bridge::{Health, Nudge, Store};
 use gateway::{DeviceKey, Gateway, Options, Timing};
 use model::{Clock, NumberId};
@@ -47,6 +49,13 @@ async fn control(cli: &Cli) -> (OpenClawStandIn, DropGuard) {
         .unwrap(),
         listening: None,
         nudge: Nudge::default(),
+        people: People {
+            role: RoleOf::new(|_| None),
+            approvals: Approvals::default(),
+            grants: BTreeMap::new(),
+            agent: "main".to_owned(),
+            issuer: None,
+        },
     };
     watched.gateway.ready().await;
     let socket = control::bind(&cli.state_dir().join("control.sock")).unwrap();
