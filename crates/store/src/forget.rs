@@ -5,9 +5,9 @@ use std::time::Duration;
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Store;
 use crate::error::StoreError;
 use crate::statement::{execute, prepared};
+use crate::{Store, senders};
 
 /// How many rows of a kind one step looks at, so that no call keeps the verbs waiting.
 const AT_A_TIME: i64 = 500;
@@ -73,13 +73,16 @@ impl Store {
     /// An item that is forgotten is new when it comes again: `before` has to lie behind everything that Kapso may
     /// still list or push (seven days; case P5).
     ///
+    /// Who spoke in which session is known for 30 days at least.
+    ///
     /// Durable afterwards: that the rows are gone, and what WhatsApp told before then of messages that no row became.
     /// Repeated: the next oldest.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write(move |connection| forget(connection, before))
+        let now = self.now();
+        self.write(move |connection| forget(connection, before, now))
             .await
     }
 
@@ -108,13 +111,13 @@ impl Store {
             if blanked > 0 {
                 return Ok(blanked);
             }
-            forget(connection, now.earlier(LONG_OVER))
+            forget(connection, now.earlier(LONG_OVER), now)
         })
         .await
     }
 }
 
-fn forget(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+fn forget(connection: &Connection, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
     let mut gone = 0;
     for statement in OLDEST {
         gone += execute(
@@ -123,6 +126,7 @@ fn forget(connection: &Connection, before: Timestamp) -> Result<u64, StoreError>
             params![AT_A_TIME, before.as_millis()],
         )?;
     }
+    gone += senders::forget(connection, before, now, AT_A_TIME)?;
     let receipts = "DELETE FROM receipt WHERE noted_at < $1";
     execute(connection, receipts, [before.as_millis()])?;
     Ok(gone as u64)

@@ -1,15 +1,19 @@
 //! The door: what came in is recorded once, whichever way and however often it comes.
 
+mod item;
+
 use std::collections::HashSet;
 
-use model::{Arrival, ChatKey, IgnoreReason, NumberId, Source, Timestamp};
+use model::{Arrival, ChatKey, NumberId, Source, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::Store;
 use crate::counters::{Counter, add};
 use crate::error::StoreError;
-use crate::state::MessageState;
+use crate::intake::item::Item;
 use crate::statement::{execute, prepared};
+
+pub(crate) use item::source;
 
 /// What [`Store::accept`] found in a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,30 +53,17 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// An item as it is written, made before the verb waits for its place.
-struct Item {
-    number: String,
-    wamid: String,
-    /// Missing where it is nothing for the agent.
-    message: Option<Message>,
-    reason: Option<&'static str>,
-    detail: Option<String>,
-}
-
-struct Message {
-    chat: ChatKey,
-    body: String,
-    sent_at: Timestamp,
-    source: Source,
-}
-
 impl Store {
     /// Records a batch as it was listed or pushed, and how far the list of a number has been read.
     ///
-    /// Durable afterwards: every item, the new ones as `received` or `ignored`, and the cursor; all or nothing.
-    /// Repeated, or with an item of an earlier batch: known items are left as they are. Pushed ones are counted as
-    /// [`Counter::Duplicates`]; that the list shows what it showed before is its way. The cursor also moves back,
-    /// because a clock that ran ahead may have been set right.
+    /// The two names of one person are brought together here: a new message with a number and a user id tells that they
+    /// are one person's, and one with such a user id alone is `known_as` that number, and of its chat. Nothing that the
+    /// caller says of `known_as` counts.
+    ///
+    /// Durable afterwards: every item, the new ones as `received` or `ignored`, what they tell of their senders' names,
+    /// and the cursor; all or nothing. Repeated, or with an item of an earlier batch: known items are left as they are.
+    /// Pushed ones are counted as [`Counter::Duplicates`]; that the list shows what it showed before is its way. The
+    /// cursor also moves back, because a clock that ran ahead may have been set right.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was recorded, so nothing may be acknowledged.
@@ -87,8 +78,12 @@ impl Store {
         let listed_to = listing.map(|listing| (listing.number.clone(), listing.to));
         self.write(move |connection| {
             let mut found = Found::default();
-            for item in items {
+            for mut item in items {
+                item.find_number(connection)?;
                 let is_new = item.insert(connection, now)?;
+                if is_new {
+                    item.learn_names(connection)?;
+                }
                 found.add(item, is_new, recovered_before);
             }
             add(connection, Counter::Duplicates, found.pushed_again)?;
@@ -144,58 +139,6 @@ impl Store {
     }
 }
 
-impl Item {
-    fn new(arrival: &Arrival) -> Result<Self, StoreError> {
-        Ok(match arrival {
-            Arrival::Message(inbound) => Self {
-                number: inbound.number.to_string(),
-                wamid: inbound.id.to_string(),
-                message: Some(Message {
-                    chat: inbound.chat(),
-                    body: serde_json::to_string(inbound)?,
-                    sent_at: inbound.sent_at,
-                    source: inbound.source,
-                }),
-                reason: None,
-                detail: None,
-            },
-            Arrival::Ignored(ignored) => Self {
-                number: ignored.number.to_string(),
-                wamid: ignored.id.to_string(),
-                message: None,
-                reason: Some(ignored.reason.name()),
-                detail: detail(&ignored.reason).map(str::to_owned),
-            },
-        })
-    }
-
-    /// Writes it down unless it is known; whether it was new.
-    fn insert(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-        let message = self.message.as_ref();
-        let state = message.map_or(MessageState::Ignored, |_| MessageState::Received);
-        let inserted = execute(
-            connection,
-            "INSERT INTO message
-                (number, wamid, received_at, state, chat, body, sent_at, source, reason, detail, done_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (number, wamid) DO NOTHING",
-            params![
-                self.number,
-                self.wamid,
-                now.as_millis(),
-                state.as_str(),
-                message.map(|message| message.chat.to_string()),
-                message.map(|message| &message.body),
-                message.map(|message| message.sent_at.as_millis()),
-                message.map(|message| source_name(message.source)),
-                self.reason,
-                self.detail,
-                self.reason.map(|_| now.as_millis()),
-            ],
-        )?;
-        Ok(inserted == 1)
-    }
-}
-
 /// What a batch turns out to hold.
 #[derive(Default)]
 struct Found {
@@ -224,34 +167,6 @@ impl Found {
                 self.pushed_again += u64::from(message.source == Source::Webhook);
             }
         }
-    }
-}
-
-/// The door as it stands in the file.
-const fn source_name(source: Source) -> &'static str {
-    match source {
-        Source::Poll => "poll",
-        Source::Webhook => "webhook",
-    }
-}
-
-/// The door of that name.
-pub(crate) fn source(name: &str) -> Option<Source> {
-    [Source::Poll, Source::Webhook]
-        .into_iter()
-        .find(|source| source_name(*source) == name)
-}
-
-/// What a reason's name does not say.
-fn detail(reason: &IgnoreReason) -> Option<&str> {
-    match reason {
-        IgnoreReason::Malformed(what) => Some(what),
-        IgnoreReason::NoSender
-        | IgnoreReason::Outbound
-        | IgnoreReason::HistorySync
-        | IgnoreReason::Group
-        | IgnoreReason::BeforeStart
-        | IgnoreReason::OtherNumber => None,
     }
 }
 

@@ -16,14 +16,18 @@ mod error;
 mod forget;
 mod intake;
 mod journal;
+mod links;
 mod lock;
 mod messages;
+mod notices;
 mod open;
 mod outgoing;
+mod pairing;
 mod quarantine;
 mod receipts;
 mod recent;
 mod row;
+mod senders;
 mod sending;
 mod state;
 mod statement;
@@ -43,8 +47,10 @@ pub use counters::Counter;
 pub use dead::{Dead, DeadId, InvalidDeadId};
 pub use error::{Row, StoreError};
 pub use intake::{Accepted, Listing};
+pub use notices::Instead;
 pub use open::OpenError;
 pub use outgoing::Head;
+pub use pairing::{Approval, Pairing, PairingEntry, PairingRequest};
 pub use quarantine::Stumbled;
 pub use recent::Recent;
 pub use row::{StoredMessage, StoredOutgoing, StoredTurn};
@@ -128,6 +134,14 @@ mod tests {
             (sending::WAITS, "outgoing_waiting"),
             (receipts::UNDECIDED, "outgoing_waiting"),
             (receipts::KEPT, "receipt_chat"),
+            (links::LINKED, "number=? AND user_id=?"),
+            (links::NEWER, "number=? AND peer=?"),
+            (notices::NOTICED, "outgoing_notice"),
+            (notices::TOLD, "outgoing_notice"),
+            (pairing::PENDING, "chat=?"),
+            (pairing::PENDING_AT, "pairing_number"),
+            (senders::SENDERS, "session=?"),
+            (senders::OLDEST, "session_sender_at"),
             (forget::WORDY[0].blank, "INTEGER PRIMARY KEY"),
             (forget::WORDY[1].blank, "INTEGER PRIMARY KEY"),
             (forget::WORDY[2].blank, "INTEGER PRIMARY KEY"),

@@ -1,20 +1,16 @@
 //! What came in and waits: read in order, and led out of `received` by exactly one verb.
 
-use std::time::Duration;
-
 use model::{ChatKey, Outgoing, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::counters::{Counter, add};
 use crate::error::{Row, StoreError};
+use crate::notices::was_noticed;
 use crate::outgoing::{Kind, Part};
 use crate::row::StoredMessage;
 use crate::state::MessageState;
 use crate::statement::{change, prepared};
 use crate::{Store, row};
-
-/// After a notice, a chat gets none for this long, however often it is refused.
-const NOTICE_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// The messages of a chat that wait, in order.
 pub(crate) const RECEIVED: &str = "SELECT seq, body, received_at, released_at FROM message
@@ -128,7 +124,8 @@ impl Store {
     }
 }
 
-fn leave_received(
+/// Leads a message out of `received`, or refuses the verb before it changed anything.
+pub(crate) fn leave_received(
     connection: &Connection,
     message: i64,
     to: MessageState,
@@ -141,12 +138,4 @@ fn leave_received(
         "UPDATE message SET state = $1, reason = $2, done_at = $3 WHERE seq = $4 AND state = 'received'",
         params![to.as_str(), reason, now.as_millis(), message],
     )
-}
-
-fn was_noticed(connection: &Connection, chat: &str, now: Timestamp) -> rusqlite::Result<bool> {
-    prepared(
-        connection,
-        "SELECT 1 FROM outgoing WHERE chat = $1 AND created_at > $2 AND kind = 'notice' LIMIT 1",
-    )?
-    .exists(params![chat, now.earlier(NOTICE_PAUSE).as_millis()])
 }

@@ -4,13 +4,13 @@
 use model::{ChatKey, Fate, MessageId, NumberId, Receipt, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Store;
 use crate::counters::{Counter, add};
 use crate::error::{Row, StoreError};
 use crate::row::{Cells, StoredOutgoing};
 use crate::sending::WAITS;
 use crate::state::{OutgoingId, OutgoingState};
 use crate::statement::{execute, prepared};
+use crate::{Store, links};
 
 /// Something of any chat waits to be sent.
 const ANY_WAITS: &str =
@@ -126,7 +126,10 @@ fn note(
         apply(connection, id, &Word::of(receipt), now)?;
         return Ok(None);
     }
-    let chat = receipt.chat();
+    let chat = match &receipt.to {
+        Some(to) => Some(links::chat_of(connection, &receipt.number, to)?),
+        None => None,
+    };
     let may_be_ours = match &chat {
         _ if receipt.by_hand => false,
         Some(chat) => prepared(connection, WAITS)?.exists([chat.to_string()])?,
@@ -135,7 +138,7 @@ fn note(
     if !may_be_ours {
         return Ok(None);
     }
-    keep(connection, receipt, now)?;
+    keep(connection, receipt, chat.as_ref(), now)?;
     Ok(chat)
 }
 
@@ -216,7 +219,13 @@ pub(crate) fn apply_kept(
 }
 
 /// Keeps what is told of a message that no row is known by: its newest word, and when it was first told of.
-fn keep(connection: &Connection, receipt: &Receipt, now: Timestamp) -> rusqlite::Result<()> {
+fn keep(
+    connection: &Connection,
+    receipt: &Receipt,
+    chat: Option<&ChatKey>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let chat = chat.map(ChatKey::to_string);
     let kept: Option<String> = prepared(
         connection,
         "UPDATE receipt SET first_at = CASE WHEN first_at < $1 THEN first_at ELSE $1 END,
@@ -227,7 +236,7 @@ fn keep(connection: &Connection, receipt: &Receipt, now: Timestamp) -> rusqlite:
         params![
             receipt.at.as_millis(),
             receipt.text,
-            receipt.chat().map(|chat| chat.to_string()),
+            chat,
             receipt.number.as_str(),
             receipt.id.as_str(),
         ],
@@ -247,7 +256,7 @@ fn keep(connection: &Connection, receipt: &Receipt, now: Timestamp) -> rusqlite:
         params![
             receipt.number.as_str(),
             receipt.id.as_str(),
-            receipt.chat().map(|chat| chat.to_string()),
+            chat,
             receipt.text,
             word.fate,
             word.reason,

@@ -1,15 +1,15 @@
 //! Questions to the agent: one unfinished per chat, written before it is asked, settled once.
 
-use model::{ChatKey, Outgoing, Timestamp, Turn};
+use model::{ChatKey, Outgoing, SessionKey, Timestamp, Turn};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Store;
 use crate::error::{Row, StoreError, conflict};
 use crate::outgoing::Part;
 use crate::row::StoredTurn;
 use crate::sending::open_window;
 use crate::state::{Settled, TurnId, TurnState};
 use crate::statement::{change, execute, prepared};
+use crate::{Store, senders};
 
 /// The unfinished turn of a chat.
 pub(crate) const OPEN: &str =
@@ -19,7 +19,8 @@ pub(crate) const OPEN: &str =
 impl Store {
     /// Makes a turn of messages that wait for one.
     ///
-    /// Durable afterwards: the turn as `queued`, and the messages `received` → `in_turn`; all or nothing.
+    /// Durable afterwards: the turn as `queued`, its chat among those that spoke in its session, and the messages
+    /// `received` → `in_turn`; all or nothing.
     /// Repeated: a conflict.
     ///
     /// # Errors
@@ -224,6 +225,7 @@ fn settle(
 /// A turn as it is written, made before the verb waits for its place.
 struct Fresh {
     chat: ChatKey,
+    session: SessionKey,
     body: String,
     messages: Vec<i64>,
     /// Missing where it is only queued.
@@ -246,6 +248,7 @@ impl Fresh {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             chat: turn.chat.clone(),
+            session: turn.session.clone(),
             body: serde_json::to_string(turn)?,
             messages: messages.to_vec(),
             ask,
@@ -291,6 +294,7 @@ impl Fresh {
                 params![id, message, chat],
             )?;
         }
+        senders::note(connection, &self.session, &chat, self.now)?;
         open_window(connection, &chat)?;
         Ok(TurnId(id))
     }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_ledger.sql"),
+    include_str!("../../migrations/0003_people.sql"),
 ];
 
 /// Why the schema of a file cannot be brought up to date.
