@@ -39,17 +39,23 @@ enum Withheld {
     /// The journal knows nobody there.
     #[error("nobody on WhatsApp has spoken in the session {0}, or it was too long ago")]
     Unknown(SessionKey),
-    /// The key does not have the person in it.
+    /// Anyone may have spoken in it.
+    #[error(
+        "the session {0} is shared by several people, so it is not certain who speaks in it; with \
+         security.session_isolation everyone has their own"
+    )]
+    Shared(SessionKey),
+    /// The same person may be someone else on another number.
+    #[error(
+        "the session {0} is used on several business numbers, so it is not certain as whom the person speaks; route \
+         each number to an agent or a session of its own"
+    )]
+    SeveralNumbers(SessionKey),
+    /// One person spoke in it lately; its key has not their name, so others may have before.
     #[error(
         "the session {0} is not one person's own: security.session_isolation is off, or was off when it was used"
     )]
     NotIsolated(SessionKey),
-    /// Several people, or one person as two.
-    #[error("the session {session} is shared by {many}, so it is not certain who speaks in it")]
-    Shared {
-        session: SessionKey,
-        many: &'static str,
-    },
     /// They may not speak any more.
     #[error("{} may not speak on the number {} any more, so they have no role", .0.peer(), .0.number)]
     NoRole(ChatKey),
@@ -63,7 +69,7 @@ impl From<Withheld> for Refused {
                 Self::Wrong(text)
             }
             Withheld::Unknown(_) => Self::Nothing(text),
-            Withheld::Shared { .. } => Self::Conflict(text),
+            Withheld::Shared(_) | Withheld::SeveralNumbers(_) => Self::Conflict(text),
             Withheld::NoRole(_) => Self::Forbidden(text),
         }
     }
@@ -126,20 +132,14 @@ fn only<'a>(session: &SessionKey, chats: &'a [ChatKey]) -> Result<&'a ChatKey, W
     let Some((chat, others)) = chats.split_first() else {
         return Err(Withheld::Unknown(session.clone()));
     };
-    let own = |chat: &ChatKey| session.as_str().contains(&chat.peer().session_suffix());
-    if !chats.iter().all(own) {
+    if others.iter().any(|other| other.peer() != chat.peer()) {
+        return Err(Withheld::Shared(session.clone()));
+    }
+    if !others.is_empty() {
+        return Err(Withheld::SeveralNumbers(session.clone()));
+    }
+    if !session.as_str().contains(&chat.peer().session_suffix()) {
         return Err(Withheld::NotIsolated(session.clone()));
     }
-    if others.is_empty() {
-        return Ok(chat);
-    }
-    let one_person = others.iter().all(|other| other.peer() == chat.peer());
-    Err(Withheld::Shared {
-        session: session.clone(),
-        many: if one_person {
-            "one person on several business numbers"
-        } else {
-            "several people"
-        },
-    })
+    Ok(chat)
 }

@@ -43,8 +43,7 @@ async fn an_empty_list_says_so() {
 #[tokio::test]
 async fn a_code_lets_someone_in_with_a_role_or_the_usual_one() {
     let cli = Cli::bare();
-    let answer =
-        json!({"from": ANN, "number": NUMBER, "role": "member", "at": 1, "name": "Ann"});
+    let answer = json!({"from": ANN, "number": NUMBER, "role": "member", "at": 1, "name": "Ann"});
     let poller = Scripted::start(&cli, vec![(200, answer)]);
     let ended = cli.run(&["pairing", "approve", "K7QP2M4X"]).await;
     assert_eq!(
