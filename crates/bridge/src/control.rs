@@ -1,12 +1,17 @@
 //! The control socket: `state.dir/control.sock`, mode 0600, HTTP/1.1.
 //!
 //! `GET /health` answers `ok` or, to a client that accepts `application/json`, a [`Report`]; `GET /metrics` gives
-//! the same in Prometheus' text form. `/trace`, `/inbox` and `/dead` are the journal for the operator. All of it works in
-//! every delivery mode, because it does not depend on the webhook's address. The open port of the webhook modes has a
-//! `/health` and a `/ready` of its own, which say less.
+//! the same in Prometheus' text form. `/trace`, `/inbox` and `/dead` are the journal for the operator, `/pairing` says
+//! who was let in, `/identity` to whom a session belongs, signed with the key of `/jwks.json`. All of it works in every
+//! delivery mode, because it does not depend on the webhook's address. The open port of the webhook modes has a `/health`
+//! and a `/ready` of its own, which say less, and the same `/jwks.json`.
 
+mod identity;
 mod metrics;
+mod pairing;
+mod people;
 mod records;
+mod refused;
 mod report;
 
 use std::fs::Permissions;
@@ -27,6 +32,7 @@ use store::Store;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
+pub use self::people::{Grants, People};
 pub use self::report::{
     GatewayReport, KapsoReport, NumberReport, Report, SetAside, StoreReport, Unconfigured,
     WebhookReport,
@@ -56,6 +62,8 @@ pub struct Control {
     pub listening: Option<Listening>,
     /// Tells the stages what the operator released.
     pub nudge: Nudge,
+    /// Who may speak as whom.
+    pub people: People,
 }
 
 /// The port that messages are pushed to.
@@ -98,6 +106,11 @@ pub async fn serve(
         .route("/dead", get(records::dead))
         .route("/dead/{id}/retry", post(records::retry))
         .route("/dead/{id}/drop", post(records::give_up))
+        .route("/pairing", get(pairing::list))
+        .route("/pairing/approve", post(pairing::approve))
+        .route("/pairing/revoke", post(pairing::revoke))
+        .route("/identity", get(identity::identity))
+        .merge(public_keys())
         .with_state(control);
     axum::serve(listener, routes)
         .with_graceful_shutdown(stop.cancelled_owned())
@@ -124,11 +137,22 @@ pub async fn serve_metrics(
 impl Control {
     /// The routes of the open port: whether the bridge works, and nothing that a stranger should not know.
     pub(crate) fn public_routes(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/health", get(glance))
-            .route("/ready", get(ready))
-            .with_state(self.clone())
+            .route("/ready", get(ready));
+        let routes = match &self.people.issuer {
+            Some(_) => routes.merge(public_keys()),
+            None => routes,
+        };
+        routes.with_state(self.clone())
     }
+}
+
+/// Where backends read the public key: by its own name, and where they look by convention.
+fn public_keys() -> Router<Control> {
+    Router::new()
+        .route("/jwks.json", get(identity::jwks))
+        .route("/.well-known/jwks.json", get(identity::jwks))
 }
 
 async fn health(State(control): State<Control>, headers: HeaderMap) -> Response {

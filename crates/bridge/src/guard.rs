@@ -166,6 +166,11 @@ impl Guard {
         self.numbers.get(number).map(|gate| &gate.policy)
     }
 
+    /// Whom the operator let in.
+    pub fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
     /// The operator's rules about what is said and when.
     pub fn rules(&self) -> &Rules {
         &self.rules

@@ -9,6 +9,7 @@ pub mod control;
 pub mod guard;
 mod health;
 mod hook;
+pub mod identity;
 pub mod inbound;
 mod lanes;
 mod nudge;

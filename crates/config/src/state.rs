@@ -73,6 +73,11 @@ impl State {
         self.dir.join("device-key.pem")
     }
 
+    /// The key that signs who a session belongs to.
+    pub fn identity_key(&self) -> PathBuf {
+        self.dir.join("identity-key.pem")
+    }
+
     /// The token that the gateway issued to this device.
     pub fn device_token(&self) -> PathBuf {
         self.dir.join("device-token")

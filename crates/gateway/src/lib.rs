@@ -20,6 +20,7 @@ mod handle;
 mod handshake;
 mod hello;
 mod history;
+pub mod key_file;
 mod params;
 mod refusal;
 mod requests;
@@ -30,7 +31,7 @@ mod url;
 
 pub use boot::{Boot, InvalidBoot};
 pub use counters::Counters;
-pub use device::{DeviceKey, DeviceKeyError};
+pub use device::DeviceKey;
 pub use handle::{Gateway, Options, Status, Timing, probe};
 pub use hello::{Attachments, Hello};
 pub use history::{History, Role, Row};

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::device::write_draft;
+use crate::key_file::write_draft;
 use crate::url::GatewayUrl;
 
 /// The file of the device token.

@@ -3,7 +3,9 @@
 mod configuration;
 mod dead;
 mod doctor;
+mod identity;
 mod inbox;
+mod pairing;
 mod sandbox;
 mod send;
 mod status;
@@ -28,6 +30,11 @@ pub(crate) enum Command {
     /// Look at what was set aside, try it again, or drop it
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// Look at who asks to be let in, let them in, or out again
+    #[command(subcommand)]
+    Pairing(pairing::Pairing),
+    /// Tell a tool to whom a session belongs: a signed token for five minutes
+    Identity(identity::Identity),
     /// Check the whole loop: configuration, state directory, Kapso, gateway
     #[command(visible_alias = "preflight")]
     Doctor,
@@ -46,6 +53,8 @@ impl Command {
             Self::Trace(trace) => trace.run(common).await,
             Self::Inbox(inbox) => inbox.run(common).await,
             Self::Dead(dead) => dead.run(common).await,
+            Self::Pairing(pairing) => pairing.run(common).await,
+            Self::Identity(identity) => identity.run(common).await,
             Self::Doctor => doctor::run(common).await,
             Self::Config(configuration) => configuration.run(common),
             // Its future holds two servers, a bridge and a phone.

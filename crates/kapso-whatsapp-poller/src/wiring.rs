@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use bridge::control::{self, Control, Listening};
+use bridge::control::{self, Control, Grants, Listening, People};
 use bridge::guard::{Approvals, Guard};
+use bridge::identity::Issuer;
 use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
 use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
 use config::{Config, ListenAddress, Relay};
@@ -15,7 +16,7 @@ use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
 use kapso::webhook::Keys;
 use model::Clock;
-use store::{Store, StoreError};
+use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -72,7 +73,8 @@ pub(crate) async fn wire(
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
     let Wanted { numbers, keys } = numbers(config)?;
-    let guard = guard(options, &store).await?;
+    let guard = Arc::new(options.guard(Approvals::load(&store).await?));
+    let people = people(config, &guard)?;
     let checks_only = listener.is_some() && !options.poll_fallback;
     let control = Control {
         health: Health::default(),
@@ -84,6 +86,7 @@ pub(crate) async fn wire(
         poll_most: options.poll.longest(checks_only),
         listening: listening(listener.as_ref(), &keys)?,
         nudge: Nudge::default(),
+        people,
     };
     let door = listener.map(|listener| door(config, listener, keys, &control));
     let parts = parts(&control, guard, transcripts(config)?, door);
@@ -97,13 +100,6 @@ pub(crate) async fn wire(
         control,
         connection,
     })
-}
-
-/// Who may speak: as configured, and as the operator approved.
-async fn guard(options: &Options, store: &Store) -> Result<Arc<Guard>, StoreError> {
-    let approved = store.approvals().await?;
-    let approved = approved.into_iter().map(|it| (it.chat, it.role));
-    Ok(Arc::new(options.guard(Approvals::new(approved))))
 }
 
 fn listening(listener: Option<&TcpListener>, keys: &[NumberKeys]) -> io::Result<Option<Listening>> {
@@ -124,6 +120,27 @@ fn door(config: &Config, listener: TcpListener, keys: Vec<NumberKeys>, control: 
         read_deadline: READ_DEADLINE,
         control: control.clone(),
     }
+}
+
+/// Who may speak as whom, for the operator's orders and for tokens.
+fn people(config: &Config, guard: &Arc<Guard>) -> anyhow::Result<People> {
+    let grants = config.numbers.iter().map(|number| {
+        let grants = Grants {
+            roles: number.security.roles.values().cloned().collect(),
+            usual: number.security.default_role.clone(),
+        };
+        (number.id.clone(), grants)
+    });
+    let identity = &config.identity;
+    let issuer = identity.audience.as_ref().map(|audience| {
+        Issuer::open(&config.state.identity_key(), &identity.issuer, audience)
+    });
+    Ok(People {
+        guard: Arc::clone(guard),
+        grants: grants.collect(),
+        agent: config.gateway.agent.clone(),
+        issuer: issuer.transpose()?,
+    })
 }
 
 /// What the journey stands on is what the control socket reads from.

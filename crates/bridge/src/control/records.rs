@@ -2,16 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use model::{ChatKey, Identity, MessageId, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{
-    Dead, DeadId, Life, Recent, StoreError, Subject, TracedMessage, TracedReply, TracedTurn,
-};
+use store::{Dead, DeadId, Life, Recent, Subject, TracedMessage, TracedReply, TracedTurn};
 
 use super::Control;
+use super::refused::Refused;
 use crate::numbers::Number;
 
 /// How many rows a request gets that does not say.
@@ -31,45 +28,6 @@ pub(super) struct Wanted {
 impl Wanted {
     fn limit(&self) -> u32 {
         self.limit.unwrap_or(ROWS).clamp(1, ROWS_MOST)
-    }
-}
-
-/// Why a request has no other answer.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// It is wrong; the text says how.
-    Wrong(String),
-    /// There is nothing of that name.
-    Nothing(String),
-    /// The row is not in a state in which that can be done.
-    Conflict(String),
-    /// The journal failed.
-    Journal(String),
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        let text = error.to_string();
-        match error {
-            StoreError::Conflict { found: None, .. } => Self::Nothing(text),
-            StoreError::Conflict { .. } | StoreError::TurnOpen { .. } => Self::Conflict(text),
-            StoreError::Corrupt { .. }
-            | StoreError::Encode(_)
-            | StoreError::Database(_)
-            | StoreError::Closed => Self::Journal(text),
-        }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (code, error) = match self {
-            Self::Wrong(error) => (StatusCode::BAD_REQUEST, error),
-            Self::Nothing(error) => (StatusCode::NOT_FOUND, error),
-            Self::Conflict(error) => (StatusCode::CONFLICT, error),
-            Self::Journal(error) => (StatusCode::SERVICE_UNAVAILABLE, error),
-        };
-        (code, Json(json!({ "error": error }))).into_response()
     }
 }
 

@@ -125,7 +125,7 @@ fn pairing_refuses_until_the_operator_approves() {
     let pairing = guard(Strangers::Paired { message }, &[]);
     let asking = from("+15551234567", text("hi"));
     assert!(matches!(pairing.judge(&asking, ()), Verdict::Unpaired));
-    pairing.approvals.approve(asking.chat(), role_named("member"));
+    pairing.approvals.approve(&asking.chat(), role_named("member"));
     assert_eq!(role(&pairing, &asking).as_deref(), Some("member"));
     assert_eq!(pairing.role(&asking.chat()), Some(role_named("member")));
     pairing.approvals.revoke(&asking.chat());
@@ -136,7 +136,7 @@ fn pairing_refuses_until_the_operator_approves() {
 fn the_list_counts_more_than_an_approval() {
     let listed = closed();
     let ann = from(ANN, text("hi"));
-    listed.approvals.approve(ann.chat(), role_named("guest"));
+    listed.approvals.approve(&ann.chat(), role_named("guest"));
     assert_eq!(role(&listed, &ann).as_deref(), Some("admin"));
 }
 

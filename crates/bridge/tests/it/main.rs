@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod admission;
+mod desk;
+mod identity;
 mod intake;
 mod numbers;
 mod operator;
 mod order;
+mod pairing;
 mod push;
 mod pushed;
 mod recovery;

@@ -22,6 +22,7 @@ async fn polled() -> (World, KapsoStandIn) {
     let mut world = World::stopped(Release::V2026_9_6, false).await;
     let other = world.add_line(OTHER, None, None).await;
     world.start().await;
+    read(&other, 1).await;
     (world, other)
 }
 

@@ -1,5 +1,7 @@
 //! What the control socket tells the operator, and what it lets them do.
 
+use std::path::Path;
+
 use sandbox::openclaw::Answer;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,9 +9,13 @@ use tokio::net::UnixStream;
 
 use crate::world::{ANN, BOB, ERROR_MESSAGE, World};
 
-/// Asks the control socket; the status and the body.
+/// Asks the bridge's control socket; the status and the body.
 pub(crate) async fn ask(world: &World, method: &str, path: &str) -> (u16, String) {
-    let socket = world.dir.path().join("state/control.sock");
+    ask_at(&world.dir.path().join("state/control.sock"), method, path).await
+}
+
+/// The same of a control socket without a bridge.
+pub(crate) async fn ask_at(socket: &Path, method: &str, path: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).await.unwrap();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: bridge\r\nAccept: application/json\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge::control::{self, Control};
-use bridge::guard::{Approvals, OverLimit, Policy, Rules, Strangers};
+use bridge::control::{self, Control, Grants, People};
+use bridge::guard::{Approvals, Guard, OverLimit, Policy, Rules, Strangers};
+use bridge::identity::Issuer;
 use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::{Door, NumberKeys};
@@ -41,6 +42,10 @@ pub(crate) const VERIFY_TOKEN: &str = "verify-token";
 pub(crate) const ERROR_MESSAGE: &str = "Something went wrong. Please try again.";
 pub(crate) const DENY_MESSAGE: &str = "Sorry, you are not authorized to use this service.";
 
+/// Who signs identities, and who is to believe them.
+pub(crate) const ISSUER: &str = "kapso-whatsapp";
+pub(crate) const AUDIENCE: &str = "https://backend.example";
+
 /// The wait between two reads of the list when Kapso refuses it.
 pub(crate) const SLOWEST_POLL: Duration = Duration::from_millis(50);
 
@@ -55,6 +60,8 @@ pub(crate) struct World {
     /// The numbers that the bridge is configured with.
     pub(crate) lines: Vec<Line>,
     options: Options,
+    /// Whether identities are signed.
+    signs: bool,
     running: Option<Running>,
     stop: CancellationToken,
 }
@@ -67,6 +74,17 @@ pub(crate) struct Line {
     pub(crate) kapso: String,
     /// The key of the signatures on what is pushed for it.
     pub(crate) key: Option<&'static str>,
+}
+
+impl Line {
+    /// A number whose Kapso nobody is asked.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            number: NumberId::new(NUMBER).unwrap(),
+            kapso: "http://127.0.0.1:9".to_owned(),
+            key: None,
+        }
+    }
 }
 
 /// A bridge on a thread of its own, whose end is awaited.
@@ -182,6 +200,11 @@ impl World {
         &mut self.options
     }
 
+    /// Has no identities signed, from the next start on.
+    pub(crate) fn sign_nothing(&mut self) {
+        self.signs = false;
+    }
+
     /// As [`World::of`], without starting the bridge.
     pub(crate) async fn stopped(release: Release, jsonl: bool) -> Self {
         Self::around(release, jsonl, None).await
@@ -212,6 +235,7 @@ impl World {
             door: None,
             lines: vec![line],
             options: bridge_options(),
+            signs: true,
             running: None,
             stop,
         }
@@ -232,6 +256,7 @@ impl World {
                 .as_ref()
                 .map(|listener| listener.try_clone().unwrap()),
             options: self.options.clone(),
+            signs: self.signs,
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
         std::thread::spawn(move || {
@@ -322,6 +347,7 @@ struct Outside {
     sessions_json: Option<PathBuf>,
     door: Option<std::net::TcpListener>,
     options: Options,
+    signs: bool,
 }
 
 impl Outside {
@@ -343,9 +369,12 @@ impl Outside {
             .iter()
             .map(|line| Number::new(kapso_client(line)));
         let numbers = Numbers::new(clients.next().unwrap(), clients.collect());
-        let approved = store.approvals().await.unwrap();
-        let approved = approved.into_iter().map(|it| (it.chat, it.role));
-        let guard = Arc::new(self.options.guard(Approvals::new(approved)));
+        let approvals = Approvals::load(&store).await.unwrap();
+        let guard = Arc::new(self.options.guard(approvals));
+        let key = self.state.join("identity-key.pem");
+        let issuer = self
+            .signs
+            .then(|| Issuer::open(&key, ISSUER, AUDIENCE).unwrap());
         let control = Control {
             health: health.clone(),
             numbers: numbers.clone(),
@@ -356,6 +385,7 @@ impl Outside {
             started: clock.now(),
             listening: None,
             nudge: nudge.clone(),
+            people: people(&self.options, &guard, issuer),
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
@@ -400,6 +430,23 @@ fn release_writes_files(release: Release) -> bool {
     matches!(release, Release::V2026_7_35 | Release::V2026_5_7)
 }
 
+/// Who may speak, for the control socket.
+pub(crate) fn people(options: &Options, guard: &Arc<Guard>, issuer: Option<Issuer>) -> People {
+    let grants = options.numbers.iter().map(|number| {
+        let grants = Grants {
+            roles: number.policy.roles.values().cloned().collect(),
+            usual: Role("guest".to_owned()),
+        };
+        (number.id.clone(), grants)
+    });
+    People {
+        guard: Arc::clone(guard),
+        grants: grants.collect(),
+        agent: "main".to_owned(),
+        issuer,
+    }
+}
+
 impl Line {
     fn keys(&self) -> NumberKeys {
         NumberKeys {
@@ -429,7 +476,7 @@ async fn kapso(
         .unwrap()
 }
 
-fn kapso_client(line: &Line) -> kapso::Client {
+pub(crate) fn kapso_client(line: &Line) -> kapso::Client {
     kapso::Client::new(kapso::Options {
         base_url: line.kapso.parse().unwrap(),
         api_key: "key".to_owned().into(),
@@ -443,7 +490,7 @@ fn kapso_client(line: &Line) -> kapso::Client {
     .unwrap()
 }
 
-fn gateway_timing() -> gateway::Timing {
+pub(crate) fn gateway_timing() -> gateway::Timing {
     gateway::Timing {
         backoff_first: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(50),
@@ -451,7 +498,7 @@ fn gateway_timing() -> gateway::Timing {
     }
 }
 
-fn bridge_options() -> Options {
+pub(crate) fn bridge_options() -> Options {
     let role = |name: &str| Role(name.to_owned());
     let known = |number: &str| Identity::new(number).unwrap().canonical();
     Options {

@@ -5,7 +5,9 @@
 mod configuration;
 mod dead;
 mod doctor;
+mod identity;
 mod inbox;
+mod pairing;
 mod sandboxed;
 mod scripted;
 mod send;

@@ -1,8 +1,11 @@
 //! `status`: over the control socket of a running bridge, and when there is none.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::os::unix::net::UnixListener;
 
-use bridge::control::{self, Control};
+use bridge::control::{self, Control, People};
+use bridge::guard::{Approvals, Guard, Rules};
 use bridge::{Health, Nudge, Store};
 use gateway::{DeviceKey, Gateway, Options, Timing};
 use model::{Clock, NumberId};
@@ -48,6 +51,12 @@ async fn control(cli: &Cli) -> (OpenClawStandIn, DropGuard) {
         .into(),
         listening: None,
         nudge: Nudge::default(),
+        people: People {
+            guard: Arc::new(Guard::new([], Approvals::default(), Rules::default())),
+            grants: BTreeMap::new(),
+            agent: "main".to_owned(),
+            issuer: None,
+        },
     };
     watched.gateway.ready().await;
     let socket = control::bind(&cli.state_dir().join("control.sock")).unwrap();
