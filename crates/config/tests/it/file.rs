@@ -204,7 +204,7 @@ fn k2_all_problems_are_reported_together_with_their_lines() {
 }
 
 #[test]
-fn k2_who_may_write_and_where_it_goes_is_refused_with_line_and_nearest_choice_all_at_once() {
+fn k2_roles_zones_and_routes_are_refused_all_at_once_with_line_and_nearest_choice() {
     let text = r#"[security]
 mode = "opne"
 [security.roles]
