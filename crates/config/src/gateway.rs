@@ -80,8 +80,8 @@ pub(crate) static SESSION_TEMPLATE: Key = Key::new(
     "gateway.session_template",
     &["GATEWAY_SESSION_TEMPLATE"],
     Preset::Nothing,
-    "a sender's session in another form, such as `agent:{agent}:whatsapp:direct:{phone}`; also `{id}` (without `+`) and \
-     `{number}`",
+    "a sender's session in another form, such as `agent:{agent}:whatsapp:direct:{phone}`; also `{id}` (without \
+     `+`) and `{number}`",
 );
 
 pub(crate) static AGENT: Key = Key::new(

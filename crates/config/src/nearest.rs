@@ -27,8 +27,8 @@ pub(crate) fn slip_of<'a>(
 
 /// The full name of the key or section that `path` was probably meant to be.
 ///
-/// A name that exists in another section is that one: `kapso.token` is `gateway.token`, unless one of its own section is
-/// a slip away. Otherwise the nearest of its own section, or the nearest section.
+/// A name that exists in another section is that one: `kapso.token` is `gateway.token`, unless one of its own section
+/// is a slip away. Otherwise the nearest of its own section, or the nearest section.
 pub(crate) fn of_path(path: &str) -> String {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let siblings: BTreeSet<&str> = KEYS

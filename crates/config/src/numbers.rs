@@ -144,7 +144,7 @@ impl Listed<'_> {
                 return Err((&PHONE_NUMBER_ID, Wrong::new(what, "leave one of them")));
             }
             if name == self.name || id.as_str() == self.name || name == self.id.as_str() {
-                let (own, place) = (read::quoted(&self.name), place);
+                let own = read::quoted(&self.name);
                 let what = format!("is {own}, and another number has that name or id ({place})");
                 return Err((
                     &NAME,
@@ -164,8 +164,8 @@ impl Listed<'_> {
     }
 }
 
-/// Every number: that of `[kapso]` first, if it is one, then the listed ones. `secret` and `security` are for those that
-/// have none of their own.
+/// Every number: that of `[kapso]` first, if it is one, then the listed ones. `secret` and `security` are for those
+/// that have none of their own.
 pub(crate) fn check(
     draft: &mut Draft<'_>,
     listed: Vec<Listed<'_>>,

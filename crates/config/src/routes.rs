@@ -118,11 +118,11 @@ fn route(draft: &mut Draft<'_>, item: &Item, numbers: &[Number], agent: &str) ->
     let mut wrong = |what: &str, remedy: &str| {
         draft.problem(SECTION, Some(item.origin.clone()), Wrong::new(what, remedy));
     };
-    let everyone = item
+    let no_sender = item
         .scope
         .get(&SENDER)
         .is_some_and(|written| matches!(&written.value, Value::List(list) if list.is_empty()));
-    if everyone {
+    if no_sender {
         wrong(
             "has a route with an empty list of senders",
             "list one, or remove sender",

@@ -56,7 +56,8 @@ impl Shown {
             .into_iter()
             .map(|(name, list)| (name.to_owned(), Value::from(list)))
             .collect();
-        if !table.is_empty() {
+        // In an item an empty table says more than none: it stands in for that of all.
+        if !table.is_empty() || key.is_of_items() {
             self.value(key, table);
         }
     }

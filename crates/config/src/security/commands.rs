@@ -11,8 +11,8 @@ use crate::problem::Wrong;
 use crate::raw::{Scope, Value};
 use crate::read;
 
-/// What `true` stands for: questions that change nothing. `/new` and `/reset` need rights at the gateway that the bridge
-/// does not have (openclaw.md 3.6).
+/// What `true` stands for: questions that change nothing. `/new` and `/reset` need rights at the gateway that the
+/// bridge does not have (openclaw.md 3.6).
 const USUAL: [&str; 2] = ["/status", "/help"];
 
 /// The longest name of a command, its `/` included.

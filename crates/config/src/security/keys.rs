@@ -41,8 +41,8 @@ pub(crate) static ROLES: Key = Key::new(
     "security.roles",
     &["KAPSO_ALLOWED_NUMBERS"],
     Preset::Nothing,
-    "one list of numbers or user ids for each role; the variable's numbers, separated by commas, get `default_role` unless \
-     the file gives them another",
+    "one list of numbers or user ids for each role; the variable's numbers, separated by commas, get `default_role` \
+     unless the file gives them another",
 )
 .table();
 
@@ -86,7 +86,8 @@ pub(crate) static OVER_LIMIT: Key = Key::new(
     "security.over_limit",
     &["KAPSO_OVER_LIMIT"],
     Preset::Text("wait"),
-    "what becomes of messages over the rate: `wait` (handed over when the rate allows) or `drop` (recorded, not handed over)",
+    "what becomes of messages over the rate: `wait` (handed over when the rate allows) or `drop` \
+     (recorded, not handed over)",
 );
 
 pub(crate) static STRANGER_HOOK: Key = Key::new(

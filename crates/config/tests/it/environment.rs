@@ -196,3 +196,21 @@ fn nothing_that_is_printed_for_debugging_shows_a_secret() {
     assert!(webhook.verify_token.is_some() && webhook.app_secret.is_some());
     assert!(!format!("{config:?}{:?}", setup.environment()).contains("t0p-secret"));
 }
+
+#[test]
+fn identity_tokens_are_for_a_named_backend_or_there_are_none() {
+    let identity = Setup::new().load().unwrap().identity;
+    assert_eq!(
+        (identity.audience, identity.issuer.as_str()),
+        (None, "kapso-whatsapp")
+    );
+    let setup = Setup::new()
+        .set("KAPSO_IDENTITY_AUDIENCE", " https://backend.example ")
+        .set("KAPSO_IDENTITY_ISSUER", "bakery");
+    let identity = setup.load().unwrap().identity;
+    assert_eq!(
+        identity.audience.as_deref(),
+        Some("https://backend.example")
+    );
+    assert_eq!(identity.issuer, "bakery");
+}

@@ -204,7 +204,7 @@ fn k2_all_problems_are_reported_together_with_their_lines() {
 }
 
 #[test]
-fn k2_who_may_write_and_where_it_goes_is_refused_with_line_and_nearest_choice_all_at_once() {
+fn k2_roles_zones_and_routes_are_refused_all_at_once_with_line_and_nearest_choice() {
     let text = r#"[security]
 mode = "opne"
 [security.roles]
@@ -331,10 +331,17 @@ fn a_file_that_is_not_toml_is_an_error_with_its_line_and_without_its_text() {
 #[test]
 fn a_file_with_a_secret_that_others_can_read_is_warned_of() {
     let setup = Setup::new().set("KAPSO_ALLOWED_NUMBERS", "+15551234567");
-    let path = setup.write("config.toml", "[gateway]\ntoken = \"t0ken\"\n");
+    let of_number = "[[numbers]]\nphone_number_id = \"7\"\nwebhook_secret = \"t0ken\"\n";
+    for text in ["[gateway]\ntoken = \"t0ken\"\n", of_number] {
+        let path = setup.write("config.toml", text);
+        only_the_owner_may_read(&setup, &path);
+    }
+}
+
+fn only_the_owner_may_read(setup: &Setup, path: &Path) {
     let warnings = |mode| {
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        Config::load_with(Some(&path), &setup.environment())
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::load_with(Some(path), &setup.environment())
             .unwrap()
             .warnings
     };

@@ -22,8 +22,8 @@ fn k2_an_unknown_placeholder_names_the_nearest() {
     let template = |text: &str| format!("[gateway]\nsession_template = \"{text}\"\n");
     assert_eq!(
         problem(&template("agent:{agnet}:{phone}")),
-        "2: gateway.session_template has \"{agnet}\", which is not known; write one of {agent}, {phone}, {id}, {number}; \
-         the nearest one is {agent}"
+        "2: gateway.session_template has \"{agnet}\", which is not known; write one of {agent}, {phone}, {id}, \
+         {number}; the nearest one is {agent}"
     );
     for alone in ["agent:{agent}:{phone", "agent:agent}:{phone}"] {
         assert!(

@@ -114,7 +114,10 @@ fn a_number_or_a_name_that_stands_twice_is_refused() {
     };
     let own = whole(&["phone_number_id = \"1234\""]);
     assert!(
-        own.ends_with("numbers.phone_number_id is 1234, which is already a number (KAPSO_PHONE_NUMBER_ID); leave one of them"),
+        own.ends_with(
+            "numbers.phone_number_id is 1234, which is already a number \
+         (KAPSO_PHONE_NUMBER_ID); leave one of them"
+        ),
         "{own}"
     );
     let twice = whole(&[
@@ -165,7 +168,11 @@ fn numbers_are_checked_where_they_stand() {
             .starts_with("4: numbers.security.roles.admin lists nobody")
     );
     let commands = "roles = { seller = [\"US.1\"] }\ngateway_commands = { admin = true }";
-    assert!(policy(commands).ends_with("numbers.security.gateway_commands names the role admin, which nobody can have; write seller"));
+    assert!(
+        policy(commands).ends_with(
+            "gateway_commands names the role admin, which nobody can have; write seller"
+        )
+    );
     assert!(
         problem("[numbers]\nname = \"a\"\n").contains("write [[numbers]] on a line of its own")
     );
@@ -178,7 +185,10 @@ fn c11_a_number_in_two_roles_of_one_business_number_is_an_error_that_names_both(
                 guest = [\"15551234567\"]\n";
     let whole = problems(text)[0].to_string();
     assert!(
-        whole.contains("config.toml:5: numbers.security.roles.guest has +15551234567, which is also in the role admin ("),
+        whole.contains(
+            "config.toml:5: numbers.security.roles.guest has +15551234567, which is \
+             also in the role admin ("
+        ),
         "{whole}"
     );
     let of_two = "[security.roles]\nguest = [\"15551234567\"]\n".to_owned()

@@ -117,7 +117,8 @@ fn k2_a_route_from_nowhere_names_the_nearest() {
     );
     assert_eq!(
         wrong("agent = \"a\"\nrole = \"admni\""),
-        "3: routes.role names the role admni, which nobody can have; write one of admin, seller; the nearest one is admin"
+        "3: routes.role names the role admni, which nobody can have; write one of admin, seller; the nearest \
+         one is admin"
     );
     assert!(
         wrong("number = \"sales\"\nrole = \"admin\"\nagent = \"a\"")

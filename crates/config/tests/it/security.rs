@@ -101,8 +101,8 @@ fn a_list_that_admits_nobody_is_warned_of() {
 fn k2_an_unknown_mode_or_excess_names_the_nearest() {
     assert_eq!(
         problem("[security]\nmode = \"alowlist\"\n"),
-        "2: security.mode is \"alowlist\", which is not known; write one of allowlist, open, pairing; the nearest one is \
-         allowlist"
+        "2: security.mode is \"alowlist\", which is not known; write one of allowlist, open, pairing; the \
+         nearest one is allowlist"
     );
     assert!(problem("[security]\nover_limit = \"dorp\"\n").contains("the nearest one is drop"));
 }

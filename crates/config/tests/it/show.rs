@@ -69,6 +69,9 @@ webhook_secret = "t0p-secret"
 [numbers.security]
 mode = "open"
 roles = { seller = ["US.1"] }
+[[numbers]]
+phone_number_id = "88"
+[numbers.security.roles]
 [[routes]]
 number = "sales"
 agent = "seller"
@@ -90,7 +93,7 @@ prompt = ""
         "{shown}"
     );
     assert!(
-        shown.contains("# numbers: ") && shown.contains("config.toml:17\n"),
+        shown.contains("# numbers: ") && shown.contains("config.toml:17, "),
         "{shown}"
     );
     assert_eq!(without_empty(shown.parse().unwrap()), config.effective());
