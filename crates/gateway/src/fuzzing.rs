@@ -11,13 +11,18 @@ use crate::frames::{self, Frame};
 use crate::hello::{Challenged, HelloOk};
 use crate::refusal::Refusal;
 use crate::requests::Reply;
-use crate::{history, run};
+use crate::{command, history, run};
 
 /// Reads `text` as a frame, and the payload of an answer as each of the answers that the program knows. Whether it
 /// was an answer.
 pub fn frame(text: &str, key: &IdempotencyKey) -> bool {
-    let Ok(Frame::Response { answer, .. }) = Frame::read(text) else {
-        return false;
+    let answer = match Frame::read(text) {
+        Ok(Frame::Response { answer, .. }) => answer,
+        Ok(Frame::Event { payload, .. }) => {
+            let _ = payload.and_then(command::ended);
+            return false;
+        }
+        Ok(Frame::Unknown) | Err(_) => return false,
     };
     let reply = Reply::from(answer);
     let (_sender, last) = oneshot::channel();
@@ -25,6 +30,7 @@ pub fn frame(text: &str, key: &IdempotencyKey) -> bool {
     let _ = run::first_reply(&reply, key, last);
     let _ = run::waited(&reply);
     let _ = history::history(&reply);
+    let _ = command::goes_on(&reply);
     let refusal = Refusal::from_answer(&reply.wire_error(), false);
     let _ = (refusal.retry(), refusal.remedy(), refusal.to_string());
     if let Some(payload) = &reply.payload

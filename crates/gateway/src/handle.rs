@@ -60,6 +60,8 @@ pub struct Timing {
     pub refused: Duration,
     /// For a gateway that said it shuts down to close the connection.
     pub leave: Duration,
+    /// For a command, from its sending to its reply.
+    pub command: Duration,
 }
 
 impl Default for Timing {
@@ -73,6 +75,7 @@ impl Default for Timing {
             backoff_cap: Duration::from_secs(10),
             refused: Duration::from_secs(30),
             leave: Duration::from_secs(10),
+            command: Duration::from_secs(30),
         }
     }
 }
@@ -124,7 +127,7 @@ impl Link {
         )
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &self,
         method: &str,
         params: &impl Serialize,
@@ -152,7 +155,10 @@ pub struct Gateway {
     status: watch::Receiver<Status>,
     link: watch::Receiver<Option<Arc<Link>>>,
     tally: Arc<Tally>,
+    /// For the first answer to a request.
     deadline: Duration,
+    /// For a command.
+    pub(crate) command_deadline: Duration,
 }
 
 impl Gateway {
@@ -166,7 +172,7 @@ impl Gateway {
         });
         let (link_sender, link) = watch::channel(None);
         let tally = Arc::new(Tally::default());
-        let deadline = options.timing.request;
+        let (deadline, command_deadline) = (options.timing.request, options.timing.command);
         let connection = Connection::new(
             Dialler::new(options),
             stop,
@@ -180,6 +186,7 @@ impl Gateway {
             link,
             tally,
             deadline,
+            command_deadline,
         }
     }
 
@@ -273,12 +280,12 @@ impl Gateway {
         exchange(&link, ask, answer, deadline).await
     }
 
-    fn link(&self) -> Result<Arc<Link>, RequestError> {
+    pub(crate) fn link(&self) -> Result<Arc<Link>, RequestError> {
         self.link.borrow().clone().ok_or(RequestError::NotConnected)
     }
 }
 
-async fn exchange(
+pub(crate) async fn exchange(
     link: &Link,
     ask: Ask,
     answer: oneshot::Receiver<Outcome>,

@@ -209,7 +209,7 @@ pub(crate) fn history(reply: &Reply) -> Result<History, RequestError> {
 }
 
 /// Content is a plain text (people's, on 2026.7.35 and newer) or a list of blocks.
-fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
     if let Ok(text) = frames::read::<String>(raw.get()) {
         return Ok(vec![text]);

@@ -4,11 +4,13 @@
 //! answers to requests by id, and dials again with backoff. Everyone else holds a [`Gateway`] handle. A question to
 //! the agent is the `agent` request, whose two answers come on one request id; `agent.wait` and `chat.history` find
 //! out what became of a run when a connection was lost. Nothing here knows WhatsApp, and nothing here decides whether
-//! a question is repeated: [`RequestError`] says what is known, the caller decides.
+//! a question is repeated: [`RequestError`] says what is known, the caller decides. Commands of the gateway itself go by
+//! `chat.send`, and only through [`Gateway::command`]; see [`command`].
 //!
 //! Session transcripts on disk (releases up to 2026.7.35) are read by [`transcript`].
 
 mod boot;
+pub mod command;
 mod connection;
 mod counters;
 mod device;
@@ -30,6 +32,7 @@ pub mod transcript;
 mod url;
 
 pub use boot::{Boot, InvalidBoot};
+pub use command::CommandReply;
 pub use counters::Counters;
 pub use device::DeviceKey;
 pub use handle::{Gateway, Options, Status, Timing, probe};

@@ -149,6 +149,26 @@ pub(crate) struct SessionsAbort<'a> {
     pub(crate) run_id: &'a str,
 }
 
+/// Parameters of `chat.send`: what every release knows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChatSend<'a> {
+    session_key: &'a SessionKey,
+    message: &'a str,
+    idempotency_key: &'a IdempotencyKey,
+}
+
+impl<'a> ChatSend<'a> {
+    /// `message` in `session`; `key` becomes the id of the run.
+    pub(crate) fn new(session: &'a SessionKey, message: &'a str, key: &'a IdempotencyKey) -> Self {
+        Self {
+            session_key: session,
+            message,
+            idempotency_key: key,
+        }
+    }
+}
+
 /// Parameters of `chat.history`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

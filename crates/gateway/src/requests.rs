@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use crate::command::ChatEnd;
 use crate::frames::{Answer, WireError};
 
 /// How many requests may wait at once. When so many do, further ones wait in their callers, until their deadlines.
@@ -142,6 +143,15 @@ pub(crate) enum Waiter {
         /// Gets the second one.
         last: oneshot::Sender<Outcome>,
     },
+    /// For one answer, and for the end of a chat, which is told as an event.
+    Chat {
+        /// Gets the answer.
+        first: oneshot::Sender<Outcome>,
+        /// The run's id, which is the key that it is asked under.
+        run: String,
+        /// Gets the end.
+        end: oneshot::Sender<ChatEnd>,
+    },
 }
 
 /// A request on its way to the socket.
@@ -157,7 +167,7 @@ impl Ask {
     /// Tells the asker that it was not sent.
     pub(crate) fn not_sent(self) {
         let first = match self.waiter {
-            Waiter::One(first) | Waiter::Run { first, .. } => first,
+            Waiter::One(first) | Waiter::Run { first, .. } | Waiter::Chat { first, .. } => first,
         };
         // Whoever gave up already need not be told.
         let _ = first.send(Err(RequestError::NotConnected));
@@ -188,6 +198,8 @@ impl Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     waiting: HashMap<String, Waiting>,
+    /// Who waits for the end of a chat, by run.
+    chats: HashMap<String, oneshot::Sender<ChatEnd>>,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +214,11 @@ impl Requests {
         let waiting = match waiter {
             Waiter::One(sender) => Waiting::One(sender),
             Waiter::Run { first, last } => Waiting::First { first, last },
+            Waiter::Chat { first, run, end } => {
+                // The end may be told before the answer is read.
+                self.chats.insert(run, end);
+                Waiting::One(first)
+            }
         };
         self.waiting.insert(id, waiting);
     }
@@ -229,17 +246,35 @@ impl Requests {
         }
     }
 
+    /// Whether somebody waits for the end of a chat: else events need not be read.
+    pub(crate) fn awaits_chat(&self) -> bool {
+        !self.chats.is_empty()
+    }
+
+    /// Tells the one who waits for the end of `run`, if somebody does.
+    pub(crate) fn chat_ended(&mut self, run: &str, end: ChatEnd) {
+        if let Some(sender) = self.chats.remove(run) {
+            // Whoever gave up already need not be told.
+            let _ = sender.send(end);
+        }
+    }
+
     /// Whether no further request may be sent now.
     pub(crate) fn is_full(&mut self) -> bool {
-        if self.waiting.len() >= MOST_WAITING {
+        if self.count() >= MOST_WAITING {
             self.forget_given_up();
         }
-        self.waiting.len() >= MOST_WAITING
+        self.count() >= MOST_WAITING
     }
 
     /// Forgets the requests whose askers gave up.
     pub(crate) fn forget_given_up(&mut self) {
         self.waiting.retain(|_, waiting| !waiting.is_given_up());
+        self.chats.retain(|_, end| !end.is_closed());
+    }
+
+    fn count(&self) -> usize {
+        self.waiting.len().max(self.chats.len())
     }
 }
 

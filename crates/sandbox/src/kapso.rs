@@ -18,7 +18,7 @@ mod webhook;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{Clock, Identity, MessageId, NumberId, Timestamp};
@@ -138,6 +138,7 @@ impl KapsoStandIn {
             requests_per_minute: options.requests_per_minute,
             delivered_after: options.delivered_after,
             tracker: tracker.clone(),
+            beside: Mutex::default(),
         });
         let serving = server::serve(listener, Arc::clone(&api), stop, tracker.clone());
         tracker.spawn(serving);
@@ -147,6 +148,17 @@ impl KapsoStandIn {
     /// What a client is configured with, such as `http://127.0.0.1:4321/meta/whatsapp/v24.0`.
     pub fn base_url(&self) -> String {
         format!("http://{}/meta/whatsapp/v24.0", self.address)
+    }
+
+    /// Serves another stand-in's number at this one's address too, as Kapso serves all numbers at one. Messages, faults
+    /// and records stay with each.
+    pub fn serve_also(&self, other: &Self) {
+        let mut beside = self
+            .api
+            .beside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        beside.push(Arc::clone(&other.api));
     }
 
     /// Where it listens.

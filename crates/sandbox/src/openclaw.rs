@@ -1,7 +1,7 @@
 //! A scripted OpenClaw gateway: protocols 3 and 4 over a real WebSocket, as the recorded frames show.
 //!
-//! It answers `connect`, `agent` (both responses), `agent.wait`, `chat.history`, `health` and `sessions.list` in the
-//! words of one of three [`Release`]s, tells the events of every run to every connection, forgets keys after five
+//! It answers `connect`, `agent` (both responses), `agent.wait`, `chat.history`, `chat.send` (with the commands that it
+//! obeys), `health` and `sessions.list` in the words of one of three [`Release`]s, tells the events of every run to every connection, forgets keys after five
 //! minutes and at a restart, resumes interrupted runs by itself, and writes the JSONL transcripts of the older
 //! releases. What the agent says is a [`Script`]; what goes wrong is switched on from outside. Everything else is
 //! refused by name.
@@ -21,7 +21,9 @@ use tokio_util::task::TaskTracker;
 
 mod attachments;
 mod builtin;
+mod chat;
 mod clients;
+mod commands;
 mod connection;
 mod device;
 mod events;
@@ -48,7 +50,7 @@ pub use faults::{ConnectFault, Rejection, RequestFault};
 pub use gate::Gate;
 pub use release::Release;
 pub use script::{Answer, Asked, Script};
-pub use state::{Execution, Received, Told};
+pub use state::{Execution, Obeyed, Received, Told};
 
 use clients::{Clients, Out};
 use device::Pairing;
@@ -80,6 +82,9 @@ pub struct Options {
     pub token: Option<String>,
     /// The agent.
     pub agent: Script,
+    /// The names of the configured agents; all behave as `agent` says, and their transcripts lie with `main`'s. A
+    /// session of another one is refused.
+    pub agents: Vec<String>,
     /// A state directory for `agents/main/sessions/…`; only the releases with JSONL write there.
     pub transcripts: Option<PathBuf>,
     /// How long an ended run's key is remembered.
@@ -103,6 +108,7 @@ impl Default for Options {
             release: Release::V2026_9_6,
             token: None,
             agent: Script::builtin(),
+            agents: vec!["main".to_owned()],
             transcripts: None,
             key_lifetime: Duration::from_secs(300),
             tick: Duration::from_secs(30),
@@ -145,6 +151,7 @@ impl OpenClawStandIn {
             release: options.release,
             token: options.token,
             remote: options.remote,
+            agents: options.agents,
             tick: options.tick,
             startup: options.startup,
             address,
@@ -216,6 +223,11 @@ impl OpenClawStandIn {
     pub async fn executed_n(&self, n: usize) -> Vec<Execution> {
         at_least(self.gateway.memory.executed_count(), n).await;
         self.executions()
+    }
+
+    /// What was obeyed of what clients wrote by `chat.send`: commands, directives and stop words, in order.
+    pub fn obeyed(&self) -> Vec<Obeyed> {
+        self.gateway.memory.obeyed()
     }
 
     /// Every request after the connect, repetitions and unanswered ones included.

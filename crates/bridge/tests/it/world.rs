@@ -224,6 +224,7 @@ impl World {
             ..openclaw::Options::default()
         };
         options.token = Some("token".to_owned());
+        options.agents = vec!["main".to_owned(), "desk".to_owned()];
         options.startup = Duration::from_millis(50);
         options.transcripts = release_writes_files(release).then(|| dir.path().join("openclaw"));
         let openclaw = OpenClawStandIn::start(listener().await, options, stop.clone()).unwrap();

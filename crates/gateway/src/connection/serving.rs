@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
+use crate::command;
 use crate::counters::Tally;
 use crate::frames::{self, Frame, loose};
 use crate::handle::{CLOSE_WAIT, Timing};
@@ -271,6 +272,12 @@ impl Serving {
                     refusal: refusal.clone(),
                 });
                 Step::Leaving(refusal)
+            }
+            "chat" if self.requests.awaits_chat() => {
+                if let Some((run, end)) = payload.and_then(command::ended) {
+                    self.requests.chat_ended(&run, end);
+                }
+                Step::Goes
             }
             // Everything else is about sessions and screens; runs are answered on their requests.
             _ => Step::Goes,

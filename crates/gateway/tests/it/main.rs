@@ -1,5 +1,6 @@
 //! The gateway client against a real WebSocket server on the loopback interface, played by each test.
 
+mod commands;
 mod connecting;
 mod liveness;
 mod logging;

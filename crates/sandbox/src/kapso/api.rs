@@ -1,6 +1,6 @@
 //! The answers: key, minute's limit, number, then the list or a send; everything else is refused by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -43,6 +43,8 @@ pub(super) struct Api {
     pub(super) requests_per_minute: Option<u32>,
     pub(super) delivered_after: Option<Duration>,
     pub(super) tracker: TaskTracker,
+    /// Other numbers that are served at the same address.
+    pub(super) beside: Mutex<Vec<Arc<Api>>>,
 }
 
 /// What a proper request leads to: an answer, or an end without one.
@@ -59,7 +61,24 @@ impl From<Refusal> for Ending {
     }
 }
 
+/// The number's id in a request's path.
+fn number(path: &str) -> Option<&str> {
+    match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
+        ["meta", "whatsapp", _version, number, ..] => Some(number),
+        _ => None,
+    }
+}
+
 impl Api {
+    /// The one whose number the path names: this one, unless another one that is served here too.
+    pub(super) fn named(self: &Arc<Self>, path: &str) -> Arc<Self> {
+        let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = beside
+            .iter()
+            .find(|api| number(path) == Some(api.names.number.as_str()));
+        Arc::clone(named.unwrap_or(self))
+    }
+
     pub(super) async fn answer(
         &self,
         request: Request<hyper::body::Incoming>,

@@ -7,6 +7,7 @@ use model::Timestamp;
 
 use super::frame::event;
 use super::json::{Object, text_block};
+use super::methods::agent_of;
 use super::outcome::{Outcome, Visible};
 use super::release::Release;
 use super::run::Run;
@@ -132,7 +133,7 @@ impl Teller<'_> {
             .with("runId", &self.run.asked.key)
             .when(new, |o| o.with("sessionKey", &self.summary.key))
             .when(new, |o| o.with("sessionId", &self.summary.id))
-            .when(new, |o| o.with("agentId", "main"))
+            .when(new, |o| o.with("agentId", agent_of(&self.summary.key)))
             .with("stream", stream)
             .nest("data", data)
             .when(!new, |o| o.with("sessionKey", &self.summary.key))
@@ -147,7 +148,7 @@ impl Teller<'_> {
             .with("runId", &self.run.asked.key)
             .with("sessionKey", &self.summary.key)
             .when(self.release >= Release::V2026_7_35, |o| {
-                o.with("agentId", "main")
+                o.with("agentId", agent_of(&self.summary.key))
             })
             .with("seq", seq)
             .with("state", state);
@@ -241,7 +242,7 @@ impl Teller<'_> {
             .with("runtime", "cli")
             .with("status", status)
             .with("title", self.run.asked.words())
-            .with("agentId", "main")
+            .with("agentId", agent_of(&self.summary.key))
             .with("sessionKey", &self.summary.key)
             .with("childSessionKey", &self.summary.key)
             .with("ownerKey", &self.summary.key)

@@ -46,6 +46,7 @@ pub(super) struct Gateway {
     pub(super) release: Release,
     pub(super) token: Option<String>,
     pub(super) remote: bool,
+    pub(super) agents: Vec<String>,
     pub(super) clock: Clock,
     pub(super) tick: Duration,
     pub(super) startup: Duration,

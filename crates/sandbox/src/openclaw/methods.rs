@@ -7,6 +7,7 @@ use model::{SessionKey, Timestamp};
 use tokio::time::timeout;
 
 use super::attachments;
+use super::chat;
 use super::clients::Out;
 use super::faults::{Rejection, RequestFault};
 use super::frame::{Reply, Request};
@@ -21,12 +22,13 @@ use super::script::Asked;
 use super::state::{Admitted, Received, Wanted};
 
 /// The methods that are emulated.
-pub(super) const EMULATED: [&str; 7] = [
+pub(super) const EMULATED: [&str; 8] = [
     "connect",
     "health",
     "agent",
     "agent.wait",
     "chat.history",
+    "chat.send",
     "sessions.abort",
     "sessions.list",
 ];
@@ -44,8 +46,8 @@ pub(super) struct Peer {
 
 /// How the responses to one request go out.
 #[derive(Debug, Clone)]
-struct Answerer {
-    gateway: Arc<Gateway>,
+pub(super) struct Answerer {
+    pub(super) gateway: Arc<Gateway>,
     client: u64,
     id: String,
     fault: Option<RequestFault>,
@@ -112,6 +114,10 @@ fn dispatch(answerer: &Answerer, peer: &Peer, request: &Request) -> Result<(), R
             answerer.give(&Reply::done(show_history(gateway, request)?));
             Ok(())
         }
+        "chat.send" => {
+            needs(gateway.release, peer, "operator.write")?;
+            chat::send(answerer, request)
+        }
         "health" => {
             answerer.give(&Reply::done(health(gateway.clock.now())));
             Ok(())
@@ -159,7 +165,7 @@ fn agent(answerer: &Answerer, request: &Request) -> Result<(), Rejection> {
         return Err(missing(gateway.release, "operator.admin"));
     }
     attachments::check(gateway.release, request.params.get("attachments"))?;
-    let session = session(request.text("sessionKey").unwrap_or("main"))?;
+    let session = session(gateway, request.text("sessionKey").unwrap_or("main"))?;
     if text.trim().is_empty() {
         answerer.give(&no_message(gateway.release));
         return Ok(());
@@ -199,14 +205,14 @@ fn agent(answerer: &Answerer, request: &Request) -> Result<(), Rejection> {
         }
         Admitted::Ended(terminal) => answerer.give(&terminal.reply),
         Admitted::Dead => {}
-        Admitted::Full => {
-            return Err(Rejection::new(
-                "UNAVAILABLE",
-                "too many queued runs for this session",
-            ));
-        }
+        Admitted::Full => return Err(full()),
     }
     Ok(())
+}
+
+/// More questions wait than a session takes.
+pub(super) fn full() -> Rejection {
+    Rejection::new("UNAVAILABLE", "too many queued runs for this session")
 }
 
 /// A text of white space passes the schema and is refused by the agent.
@@ -229,7 +235,7 @@ fn going_on(release: Release, key: &str, session: &str, accepted_at: Timestamp) 
                 .with("runId", key)
                 .with("status", "in_flight")
                 .with("sessionKey", session)
-                .when(modern, |o| o.with("agentId", "main")),
+                .when(modern, |o| o.with("agentId", agent_of(session))),
         ),
     }
 }
@@ -240,23 +246,30 @@ fn accepted(release: Release, key: &str, session: &str, at: Timestamp) -> Object
         .when(release >= Release::V2026_7_35, |o| {
             o.with("sessionKey", session)
         })
-        .when(release == Release::V2026_9_6, |o| o.with("agentId", "main"))
+        .when(release == Release::V2026_9_6, |o| {
+            o.with("agentId", agent_of(session))
+        })
         .with("status", "accepted")
         .with("acceptedAt", at)
 }
 
-/// The canonical form of a session key. There are two agents, `main` and `desk`.
-fn session(raw: &str) -> Result<String, Rejection> {
+/// The canonical form of a session key, if its agent is configured.
+pub(super) fn session(gateway: &Gateway, raw: &str) -> Result<String, Rejection> {
     let key = SessionKey::new(raw).map_err(|error| {
         Rejection::invalid(format!("invalid agent params: at /sessionKey: {error}"))
     })?;
-    match key.as_str().split(':').nth(1) {
-        Some("main" | "desk") => Ok(key.as_str().to_owned()),
-        Some(other) => Err(Rejection::invalid(format!(
-            "Agent \"{other}\" no longer exists in configuration"
-        ))),
-        None => Err(Rejection::invalid("invalid agent params: at /sessionKey")),
+    let agent = agent_of(key.as_str());
+    if gateway.agents.iter().any(|known| known == agent) {
+        return Ok(key.as_str().to_owned());
     }
+    Err(Rejection::invalid(format!(
+        "Agent \"{agent}\" no longer exists in configuration"
+    )))
+}
+
+/// The agent of a session, by its canonical key.
+pub(super) fn agent_of(session: &str) -> &str {
+    session.split(':').nth(1).unwrap_or_default()
 }
 
 /// `agent.wait`: when the run ends or the time is over. An unknown run and a run that goes on look the same then.
@@ -306,7 +319,7 @@ async fn ended(gateway: &Gateway, run: &str, time: Duration) -> Reply {
 fn show_history(gateway: &Gateway, request: &Request) -> Result<Object, Rejection> {
     params::history(gateway.release, &request.params)?;
     let raw = request.text("sessionKey").unwrap_or_default();
-    let key = session(raw)?;
+    let key = session(gateway, raw)?;
     let limit = request.number("limit").unwrap_or(ROWS);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = gateway.memory.see(&key, |session| Page::of(session, limit));
@@ -315,7 +328,7 @@ fn show_history(gateway: &Gateway, request: &Request) -> Result<Object, Rejectio
 
 /// `sessions.abort`: ends the named run if it is the active one of the session (openclaw.md 3.7).
 fn abort(gateway: &Gateway, request: &Request) -> Result<Object, Rejection> {
-    let key = session(request.text("key").unwrap_or_default())?;
+    let key = session(gateway, request.text("key").unwrap_or_default())?;
     let wanted = request.text("runId");
     let aborted = gateway.memory.see(&key, |session| {
         let run = session.active()?;
@@ -367,7 +380,7 @@ fn list(gateway: &Gateway) -> Object {
 
 impl Answerer {
     /// Sends the response, as its fault says.
-    fn give(&self, reply: &Reply) {
+    pub(super) fn give(&self, reply: &Reply) {
         match &self.fault {
             Some(RequestFault::DropAfter) => self.gateway.clients.cut(self.client),
             Some(RequestFault::Twice) => {

@@ -51,6 +51,17 @@ pub(super) fn agent(release: Release, params: &Value) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Checks the parameters of `chat.send`.
+pub(super) fn chat_send(release: Release, params: &Value) -> Result<(), Rejection> {
+    let check = Check::new("chat.send", params)?;
+    check.closed("root", check.params, |name| {
+        release.knows_chat_parameter(name)
+    })?;
+    check.required(&["sessionKey", "message", "idempotencyKey"])?;
+    check.kind("timeoutMs", Value::is_u64, "integer")?;
+    check.kind("deliver", Value::is_boolean, "boolean")
+}
+
 /// Checks the parameters of `agent.wait`.
 pub(super) fn wait(params: &Value) -> Result<(), Rejection> {
     let check = Check::new("agent.wait", params)?;

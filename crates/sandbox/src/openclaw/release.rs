@@ -71,6 +71,46 @@ const AGENT_SINCE_9: [&str; 7] = [
     "forceCodeModeTools",
 ];
 
+/// The parameters of `chat.send` that every release knows.
+const CHAT: [&str; 14] = [
+    "sessionKey",
+    "sessionId",
+    "message",
+    "thinking",
+    "deliver",
+    "originatingChannel",
+    "originatingTo",
+    "originatingAccountId",
+    "originatingThreadId",
+    "attachments",
+    "timeoutMs",
+    "systemInputProvenance",
+    "systemProvenanceReceipt",
+    "idempotencyKey",
+];
+
+/// What 2026.7.35 added to them.
+const CHAT_SINCE_7: [&str; 5] = [
+    "agentId",
+    "fastMode",
+    "fastAutoOnSeconds",
+    "suppressCommandInterpretation",
+    "expectedSessionRoutingContract",
+];
+
+/// What 2026.9.6 added to those.
+const CHAT_SINCE_9: [&str; 9] = [
+    "mentions",
+    "workContext",
+    "intent",
+    "queueMode",
+    "replyToId",
+    "toolBindings",
+    "expectedLeafEntryId",
+    "expectedPermissionMode",
+    "expectedToolOverrides",
+];
+
 impl Release {
     /// All of them, oldest first.
     pub const ALL: [Self; 3] = [Self::V2026_5_7, Self::V2026_7_35, Self::V2026_9_6];
@@ -110,6 +150,13 @@ impl Release {
         AGENT.contains(&name)
             || (self >= Self::V2026_7_35 && AGENT_SINCE_7.contains(&name))
             || (self >= Self::V2026_9_6 && AGENT_SINCE_9.contains(&name))
+    }
+
+    /// Whether `chat.send` has this parameter (openclaw.md 3.1).
+    pub(super) fn knows_chat_parameter(self, name: &str) -> bool {
+        CHAT.contains(&name)
+            || (self >= Self::V2026_7_35 && CHAT_SINCE_7.contains(&name))
+            || (self >= Self::V2026_9_6 && CHAT_SINCE_9.contains(&name))
     }
 
     /// Whether `chat.history` has this parameter.

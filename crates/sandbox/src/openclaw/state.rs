@@ -31,6 +31,17 @@ pub struct Execution {
     pub resumed: bool,
 }
 
+/// A command, a directive or a stop word that the gateway obeyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obeyed {
+    /// The session in canonical form.
+    pub session: String,
+    /// The idempotency key of the text that it stood in.
+    pub key: String,
+    /// The command with what follows it.
+    pub text: String,
+}
+
 /// When the end of a session's last run left the gateway, by the monotonic clock: for measuring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
@@ -111,6 +122,7 @@ struct State {
     sessions: HashMap<String, Session>,
     asked: Vec<Asked>,
     executions: Vec<Execution>,
+    obeyed: Vec<Obeyed>,
     told: HashMap<String, Told>,
     received: Vec<Received>,
 }
@@ -128,6 +140,7 @@ impl Memory {
             sessions: HashMap::new(),
             asked: Vec::new(),
             executions: Vec::new(),
+            obeyed: Vec::new(),
             told: HashMap::new(),
             received: Vec::new(),
         };
@@ -236,6 +249,23 @@ impl Memory {
         if run.boot == state.boot.number {
             self.open.send_modify(|open| *open = open.saturating_sub(1));
         }
+    }
+
+    /// Notes a command that is obeyed.
+    pub(super) fn obey(&self, obeyed: Obeyed) {
+        self.lock().obeyed.push(obeyed);
+    }
+
+    /// The commands that were obeyed, in order.
+    pub(super) fn obeyed(&self) -> Vec<Obeyed> {
+        self.lock().obeyed.clone()
+    }
+
+    /// Notes a key whose command was over as soon as it came.
+    pub(super) fn done(&self, key: &str, terminal: &Arc<Terminal>, now: Timestamp) {
+        let mut state = self.lock();
+        state.keys.accept(key, now);
+        state.keys.end(key, terminal, now);
     }
 
     /// What is known of a run.

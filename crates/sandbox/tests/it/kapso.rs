@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use model::{Clock, UserId};
+use model::{Clock, NumberId, UserId};
 use sandbox::kapso::{Event, Incoming, ListFault, SendFault, StandInOptions, Status};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -280,4 +280,26 @@ async fn stop_ends_everything_even_a_hanging_request() {
     assert!(hanging.is_err());
     timeout(PLENTY, kapso.stopped()).await.unwrap();
     assert!(TcpStream::connect(kapso.address()).await.is_err());
+}
+
+#[tokio::test]
+async fn two_numbers_can_be_had_at_one_address() {
+    let second = "597907523413542";
+    let kapso = start(options()).await;
+    let other = start(StandInOptions {
+        number: NumberId::new(second).unwrap(),
+        ..options()
+    })
+    .await;
+    kapso.serve_also(&other);
+    other.receive(ANA, "for the other one");
+    let path = messages_path().replace(NUMBER, second);
+    let page = exchange(&kapso, get(&format!("{path}?direction=inbound")));
+    let page = page.await.unwrap().json();
+    assert_eq!(page["data"][0]["text"]["body"], "for the other one");
+    let answer = exchange(&kapso, post(&path, &text_body(ANA, "hello")));
+    assert_eq!(answer.await.unwrap().status, 200);
+    assert_eq!((kapso.sent().len(), other.sent().len()), (0, 1));
+    let unknown = exchange(&kapso, get(&messages_path().replace(NUMBER, "1")));
+    assert_eq!(unknown.await.unwrap().status, 404);
 }

@@ -118,7 +118,7 @@ async fn the_agent_reads_commands_as_text_and_only_reset_is_refused() {
 async fn what_is_not_emulated_is_refused_by_name() {
     let world = world(options(Release::V2026_9_6)).await;
     let mut client = Client::connect(&world.gateway).await;
-    for method in ["chat.send", "sessions.reset"] {
+    for method in ["sessions.send", "sessions.reset"] {
         let refusal = client.ask(method, json!({})).await;
         assert_eq!(refusal["error"]["code"], "INVALID_REQUEST");
         let message = refusal["error"]["message"].as_str().unwrap();
@@ -133,7 +133,7 @@ async fn what_is_not_emulated_is_refused_by_name() {
         .into_iter()
         .map(|r| r.method)
         .collect();
-    assert_eq!(received, ["chat.send", "sessions.reset"]);
+    assert_eq!(received, ["sessions.send", "sessions.reset"]);
 }
 
 #[tokio::test]
