@@ -46,8 +46,8 @@ pub(crate) fn chat_of(
     ))
 }
 
-/// Notes that a message of `sent_at` came from `phone` and `user`. The newest message wins, for both names; what is known
-/// already costs a look alone.
+/// Notes that a message of `sent_at` came from `phone` and `user`. The newest message wins, for both names. What is
+/// known already is looked up and not written.
 pub(crate) fn learn(
     connection: &Connection,
     number: &str,

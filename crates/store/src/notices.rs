@@ -38,8 +38,8 @@ pub struct Instead<'a> {
 }
 
 impl Store {
-    /// Sets a message aside that a rule holds back. Returns whether anything was queued to be sent. How often the sender
-    /// may cause that is for the caller to limit.
+    /// Sets a message aside that a rule holds back. Returns whether anything was queued to be sent; the sender's rate
+    /// is what limits how often that happens.
     ///
     /// Durable afterwards: `received` → `refused` or `failed` with the reason, and both notices; all or nothing.
     /// Repeated: a conflict.

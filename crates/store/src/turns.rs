@@ -20,8 +20,7 @@ impl Store {
     /// Makes a turn of messages that wait for one.
     ///
     /// Durable afterwards: the turn as `queued`, its chat among those that spoke in its session, and the messages
-    /// `received` → `in_turn`; all or nothing.
-    /// Repeated: a conflict.
+    /// `received` → `in_turn`; all or nothing. Repeated: a conflict.
     ///
     /// # Errors
     /// [`StoreError::TurnOpen`] when the chat has an unfinished turn, [`StoreError::Conflict`] when a message is not

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
-use model::Clock;
+use model::{Arrival, ChatKey, Clock, Identity, Inbound, Role, SessionKey};
 use rusqlite::Connection;
 use store::{Listing, OpenError, OutgoingState, Store, Stumbled, Subject, TurnState};
 use tempfile::TempDir;
@@ -278,6 +278,7 @@ async fn an_older_journal_gets_the_schema_of_a_new_one() {
     for past in [
         include_str!("../data/journal-0001.sql"),
         include_str!("../data/journal-0002.sql"),
+        include_str!("../data/journal-0003.sql"),
     ] {
         let old = tempfile::tempdir().unwrap();
         raw(old.path(), past).unwrap();
@@ -363,4 +364,69 @@ async fn a_journal_of_schema_2_opens_with_its_rows() {
     );
     let broken = store.stumbled(&chat(1), "panic").await.unwrap();
     assert!(matches!(broken, Stumbled::SetAside { what } if what.len() == 1));
+}
+
+fn session(key: &str) -> SessionKey {
+    SessionKey::new(key).expect("the tests use plain keys")
+}
+
+#[tokio::test]
+async fn the_sessions_of_older_turns_keep_their_senders() {
+    let dir = tempfile::tempdir().unwrap();
+    raw(dir.path(), include_str!("../data/journal-0002.sql")).unwrap();
+    let past = "INSERT INTO turn (chat, body, state, created_at) VALUES
+        ('106540352242922/+15550000002', '{\"session\":\"agent:main:main-wa-1\"}', 'answered', 1),
+        ('106540352242922/+15550000003', '', 'answered', 2),
+        ('106540352242922/+15550000003', '{\"session\":', 'failed', 3),
+        ('106540352242922/+15550000003', '{}', 'failed', 4)";
+    raw(dir.path(), past).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    let senders = store.session_senders(&session("main-wa-1")).await.unwrap();
+    assert_eq!(senders, [chat(1), chat(2)]);
+}
+
+#[tokio::test]
+async fn a_journal_of_schema_3_opens_with_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    raw(dir.path(), include_str!("../data/journal-0003.sql")).unwrap();
+    let store = open(dir.path()).await.unwrap();
+
+    let ann = Identity::new("+5491155551234").unwrap();
+    let hers = ChatKey::new(number(), &ann);
+    let waiting = store.received(&hers, 10).await.unwrap().remove(0).inbound;
+    assert_eq!(waiting.person(), ann);
+    let next = Arrival::Message(Box::new(Inbound {
+        id: wamid("wamid.5.2"),
+        known_as: None,
+        ..waiting.clone()
+    }));
+    let accepted = store.accept(&[next], None).await.unwrap();
+    assert_eq!(accepted.fresh, [hers]);
+
+    let pending = store.pairings().await.unwrap().remove(0);
+    assert_eq!(
+        (pending.code.as_str(), pending.chat, pending.name.as_deref()),
+        ("K7PM2Q", chat(6), Some("Bo"))
+    );
+    let notice = store.next_outgoing(&chat(6)).await.unwrap().unwrap();
+    let told = store
+        .notice_once(&chat(6), &notice.outgoing, START)
+        .await
+        .unwrap();
+    assert!(!told);
+    let member = Role("member".to_owned());
+    store.approve("k7pm2q", &member).await.unwrap();
+    let approvals: Vec<_> = store
+        .approvals()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|approval| (approval.chat, approval.role.0))
+        .collect();
+    assert_eq!(
+        approvals,
+        [(chat(7), "guest".to_owned()), (chat(6), member.0)]
+    );
+    let senders = store.session_senders(&session("main-wa-1")).await.unwrap();
+    assert_eq!(senders, [chat(1), chat(2)]);
 }

@@ -1,11 +1,14 @@
 //! Any sequence of verbs, with a restart or a kill at any point, loses nothing that a verb promised.
 
+mod people;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use proptest::prelude::*;
 use store::{DeadId, OutgoingState, Settled, Stumbled, TurnId};
 
+use self::people::Person;
 use crate::nouns::{Journal, START, chat, message, outgoing, parts, turn, wamid};
 
 const CHATS: u32 = 3;
@@ -21,6 +24,11 @@ enum Step {
     Expire { n: u32 },
     Stumble { n: u32 },
     Revive { n: u32 },
+    Pair { n: u32 },
+    Approve { n: u32 },
+    Revoke { n: u32 },
+    HoldBack { n: u32 },
+    Tell { n: u32 },
     Slim,
     Enqueue { n: u32 },
     Send { n: u32, end: End },
@@ -58,6 +66,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => n.clone().prop_map(|n| Step::Expire { n }),
         2 => n.clone().prop_map(|n| Step::Stumble { n }),
         2 => n.clone().prop_map(|n| Step::Revive { n }),
+        2 => n.clone().prop_map(|n| Step::Pair { n }),
+        1 => n.clone().prop_map(|n| Step::Approve { n }),
+        1 => n.clone().prop_map(|n| Step::Revoke { n }),
+        1 => n.clone().prop_map(|n| Step::HoldBack { n }),
+        1 => n.clone().prop_map(|n| Step::Tell { n }),
         1 => Just(Step::Slim),
         1 => n.clone().prop_map(|n| Step::Enqueue { n }),
         4 => (n, end).prop_map(|(n, end)| Step::Send { n, end }),
@@ -82,6 +95,8 @@ struct Expected {
     dead: Vec<u32>,
     /// What waits to be sent, in order.
     queue: Vec<(String, OutgoingState)>,
+    /// What the bridge knows of the person.
+    person: Person,
 }
 
 impl Expected {
@@ -144,6 +159,11 @@ impl World {
             Step::Expire { n } => self.expire(n).await?,
             Step::Stumble { n } => self.stumble(n).await?,
             Step::Revive { n } => self.revive(n).await?,
+            Step::Pair { n } => self.pair(n).await?,
+            Step::Approve { n } => self.approve(n).await?,
+            Step::Revoke { n } => self.revoke(n).await?,
+            Step::HoldBack { n } => self.hold_back(n).await?,
+            Step::Tell { n } => self.tell(n).await?,
             // The words of what waits are checked with all else.
             Step::Slim => drop(self.journal.store.slim(0).await?),
             Step::Enqueue { n } => {
@@ -188,6 +208,7 @@ impl World {
             chat.turn = Some((id, 0, 0));
             chat.asked = (std::mem::take(&mut chat.waiting), 0);
             chat.stumbled.clear();
+            chat.person.spoke = true;
         }
         Ok(())
     }
@@ -375,7 +396,7 @@ impl World {
                 expected.queue
             );
         }
-        Ok(())
+        self.check_people().await
     }
 
     /// Sends what is left: every text that was promised and not sent or given up, once, in order.
