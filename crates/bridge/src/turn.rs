@@ -124,7 +124,7 @@ impl Turns {
                 Waited::No => envelope::text(first.role(), inbounds),
                 Waited::Long => envelope::backlog(first.role(), inbounds),
             },
-            context: envelope::provenance(first.role(), sender, waited),
+            context: envelope::provenance(first.role(), sender, waited, None),
             command: false,
             last: last.message().inbound.id.clone(),
         })
