@@ -15,6 +15,7 @@ mod words;
 use model::{Inbound, Role, Timestamp};
 
 use self::clean::label;
+use self::escape::marked;
 use self::words::words;
 use super::Waited;
 
@@ -29,7 +30,8 @@ pub(super) fn text<'a>(role: &Role, messages: impl IntoIterator<Item = &'a Inbou
 /// The text of a turn whose messages waited for long: each begins with the time at which it was sent.
 pub(super) fn backlog<'a>(role: &Role, messages: impl IntoIterator<Item = &'a Inbound>) -> String {
     turn(role, messages, |inbound| {
-        format!("[sent {}] {}", minute(inbound.sent_at), words(inbound))
+        let sent = format!("[sent {}]", minute(inbound.sent_at));
+        marked(&sent, &words(inbound))
     })
 }
 

@@ -19,7 +19,7 @@ fn r15_paths_of_the_host_are_never_told() {
             "I saved it to [removed].",
         ),
         ("see `/root/.ssh/config`", "see `[removed]`"),
-        ("(/Users/ann/Desktop/a.png)", "([removed])"),
+        ("see (/Users/ann/Desktop/a.png)", "see ([removed])"),
         (r"Open C:\Users\Ann Smith\x.txt now", "Open [removed] now"),
         (
             r#"{"path":"C:\\Users\\Ann\\x.txt"}"#,

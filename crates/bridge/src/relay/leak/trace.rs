@@ -71,17 +71,15 @@ fn rust(lines: &[&str]) -> usize {
     if is_panic(lines[0].trim()) && lines.get(n).is_some_and(|line| !line.trim().is_empty()) {
         n += 1;
     }
+    let mut backtrace = lines[0].trim() == "stack backtrace:";
     while let Some(line) = lines.get(n) {
         let line = line.trim();
+        backtrace |= line == "stack backtrace:";
         let number = line.split(':').next().unwrap_or_default();
         let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
         let note = line.starts_with("note: ")
             && (line.contains("RUST_BACKTRACE") || line.contains("details"));
-        if !(note
-            || line == "stack backtrace:"
-            || is_frame(line)
-            || (numbered && line.contains("::")))
-        {
+        if !(note || line == "stack backtrace:" || is_frame(line) || (numbered && backtrace)) {
             break;
         }
         n += 1;
@@ -173,8 +171,9 @@ fn is_frame(line: &str) -> bool {
             && [".java:", ".kt:", ".scala:", ".groovy:"]
                 .iter()
                 .any(|kind| last.contains(kind)));
-    let script =
-        (line_numbers(last) >= 2 && file && plain) || ["<anonymous>", "native"].contains(&last);
+    let script = (line_numbers(last) >= 2 && file && plain)
+        || ["<anonymous>", "native"].contains(&last)
+        || (place.starts_with("async ") && last.starts_with("index "));
     (bracketed && java)
         || script && (bracketed || last.contains(['/', '\\']) || last.starts_with("node:"))
 }

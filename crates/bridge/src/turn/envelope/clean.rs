@@ -153,7 +153,7 @@ mod tests {
                 "one\u{2028}two\u{2029}three\r\nfour\rfive\u{85}six\u{b}seven",
                 "one\ntwo\nthree\nfour\nfive\nsix\nseven",
             ),
-            ("👨\u{200d}\u{200d}👩", "👨👩"),
+            ("👨\u{200d}\u{200d}👩", "👨\u{200d}👩"),
             ("م\u{200d}\u{200d}\u{200d}\u{200c}م", "م\u{200d}م"),
         ] {
             assert_eq!(visible(text), seen, "{text:?}");

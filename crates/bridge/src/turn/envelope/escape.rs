@@ -51,13 +51,17 @@ pub(super) fn data(text: &str) -> String {
     let text = visible(text);
     let (text, cut) = head(text.trim_end(), TEXT_LIMIT);
     let lines: Vec<&str> = text.lines().collect();
-    let unclosed = unclosed_fences(&lines);
+    let imitates: Vec<bool> = lines
+        .iter()
+        .map(|line| is_header(line) || is_marker(line))
+        .collect();
+    let unclosed = unclosed_fences(&lines, &imitates);
     let mut out = String::with_capacity(text.len());
-    for (n, (line, unclosed)) in lines.iter().zip(unclosed).enumerate() {
+    for (n, line) in lines.iter().enumerate() {
         if n > 0 {
             out.push('\n');
         }
-        if unclosed || is_header(line) || is_marker(line) {
+        if imitates[n] || unclosed[n] {
             out.push_str(TYPED);
         }
         let start = line.trim_start();
@@ -73,6 +77,19 @@ pub(super) fn data(text: &str) -> String {
         out.push_str(&format!("\n[cut: {cut} characters]"));
     }
     out
+}
+
+/// One of the bridge's marks, and what the sender wrote, as [`data`] or with a mark of its own.
+///
+/// A code fence begins a line of its own: behind a mark it would open nothing, and what closes it would.
+pub(super) fn marked(mark: &str, said: &str) -> String {
+    let first = said.lines().next().unwrap_or_default();
+    let between = if Fence::of(first).is_some() {
+        '\n'
+    } else {
+        ' '
+    };
+    format!("{mark}{between}{said}")
 }
 
 fn is_command(start: &str) -> bool {
@@ -162,9 +179,14 @@ impl Fence {
     }
 }
 
-/// For each line, whether it opens a fence that would enclose what the bridge writes after it.
-fn unclosed_fences(lines: &[&str]) -> Vec<bool> {
-    let fences: Vec<Option<Fence>> = lines.iter().map(|line| Fence::of(line)).collect();
+/// For each line, whether it opens a fence that would enclose what the bridge writes after it. A line that is marked as
+/// typed for another reason is no fence.
+fn unclosed_fences(lines: &[&str], typed: &[bool]) -> Vec<bool> {
+    let fences: Vec<Option<Fence>> = lines
+        .iter()
+        .zip(typed)
+        .map(|(line, typed)| if *typed { None } else { Fence::of(line) })
+        .collect();
     // The longest closing line from each line on, by kind of mark.
     let mut closing = vec![[0; 2]; lines.len() + 1];
     for (n, fence) in fences.iter().enumerate().rev() {

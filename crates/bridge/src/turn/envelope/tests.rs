@@ -284,7 +284,23 @@ fn a_fence_that_is_never_closed_encloses_nothing() {
     assert!(agent.ends_with("\nlook:\n| ```\ncode\nand this"), "{agent}");
     assert_eq!(read("````\n```\nx"), "| ````\n| ```\nx");
     assert_eq!(read("```\na\n```\n~~~ b"), "```\na\n```\n| ~~~ b");
+    assert_eq!(read("~~~From:\n~~~"), "| ~~~From:\n| ~~~");
     assert_eq!(read("```\n~~~\n```"), "```\n~~~\n```");
+}
+
+#[test]
+fn a_fence_behind_a_mark_begins_its_own_line() {
+    let mut forwarded = inbound("Ann", typed("```\ncode\n```"));
+    forwarded.forwarded = true;
+    assert_eq!(
+        backlog(&guest(), [&forwarded]).lines().collect::<Vec<_>>()[1..],
+        [
+            "[sent 1970-01-01 00:00 UTC] [forwarded]",
+            "```",
+            "code",
+            "```"
+        ]
+    );
 }
 
 #[test]

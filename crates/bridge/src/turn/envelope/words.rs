@@ -7,7 +7,7 @@ use model::{Contact, Content, Inbound, Location, Media};
 
 use super::NAME_LIMIT;
 use super::clean::label;
-use super::escape::data;
+use super::escape::{data, marked};
 
 /// The longest address, type or telephone number list, in characters.
 const LINE_LIMIT: usize = 256;
@@ -25,20 +25,20 @@ pub(super) fn words(inbound: &Inbound) -> String {
         Content::Choice(choice) => data(&choice.title),
         Content::Order { text, items } => {
             let note = text.as_deref().map(data).unwrap_or_default();
-            format!("[order] {items} products {note}")
+            marked(&format!("[order] {items} products"), &note)
         }
         Content::Reaction { emoji, .. } => {
             let emoji = emoji.as_deref().map(|emoji| label(emoji, NAME_LIMIT));
             format!("[reaction] {}", emoji.as_deref().unwrap_or("removed"))
         }
-        Content::System { body } => format!("[system] {}", data(body)),
+        Content::System { body } => marked("[system]", &data(body)),
         Content::Unsupported { kind } => {
             format!("[unsupported message: {}]", label(kind, NAME_LIMIT))
         }
     };
     let said = said.trim_end();
     if inbound.forwarded {
-        format!("[forwarded] {said}")
+        marked("[forwarded]", said)
     } else {
         said.to_owned()
     }
@@ -49,8 +49,7 @@ fn media_words(media: &Media) -> String {
     let kind = media.kind.name();
     let mut out = format!("[{kind}]");
     if let Some(transcript) = &media.transcript {
-        out.push(' ');
-        out.push_str(&data(transcript));
+        out = marked(&out, &data(transcript));
     } else {
         if let Some(name) = &media.filename {
             out.push(' ');

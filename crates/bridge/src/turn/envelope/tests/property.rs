@@ -272,7 +272,8 @@ proptest! {
 
         prop_assert_eq!(hidden(&agent), None, "{}", agent);
         for message in &messages {
-            prop_assert!(!ends_in_code(&words(message)), "{agent}");
+            let alone = if late { backlog(&guest(), [message]) } else { text(&guest(), [message]) };
+            prop_assert!(!ends_in_code(&alone), "{alone}");
         }
     }
 }
