@@ -1,9 +1,9 @@
 //! What belongs to the host and not into a chat: stack traces, paths of its files, keys.
 //!
-//! A net for accidents (a tool's error that the agent repeats, a file name that it mentions), not a wall: an agent that is
-//! talked into spelling a key out will. So it is narrow, and ordinary answers, code and links pass unchanged: keys are
-//! known by the form in which they are issued or by the word before them, paths by the folders of a host's users and of
-//! the gateway, traces by the form of their frames. A trace inside a code fence stays unless it names the host.
+//! A net for accidents (a tool's error that the agent repeats, a file name that it mentions), not a wall: an agent that
+//! is talked into spelling a key out will. So it is narrow, and ordinary answers, code and links pass unchanged: keys
+//! are known by the form in which they are issued or by the word before them, paths by the folders of a host's users
+//! and of the gateway, traces by the form of their frames. A trace inside a code fence stays unless it names the host.
 
 mod key;
 mod path;
@@ -76,7 +76,8 @@ fn without_strings(text: &str, leaks: &mut Vec<Leak>) -> String {
     out
 }
 
-/// What begins at `at`. In a link only what is surely a key counts: its path is not the host's, its token the customer's.
+/// What begins at `at`. In a link only what is surely a key counts: its path is not the host's, and a token in it may
+/// be the customer's own.
 fn found_at(text: &str, at: usize, in_link: bool) -> Option<(usize, Leak)> {
     let rest = &text[at..];
     let key = key::issued(rest).or_else(|| if in_link { None } else { key::told(text, at) });

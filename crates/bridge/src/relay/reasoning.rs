@@ -1,8 +1,8 @@
 //! What a model thought on the way to its answer, as OpenClaw and the models write it.
 //!
-//! Blocks in tags are cut wherever they stand outside of code; a block that is opened at a line's start and never closed
-//! is reasoning to the end, and what stands before a tag that only closes is reasoning from the beginning. OpenClaw's own
-//! form, `Reasoning:` (2026.5.7) or `Thinking` (2026.7.35, 2026.9.6) over lines in italics, is cut at the head of a text.
+//! Blocks in tags are cut wherever they stand outside of code; a block that is opened at a line's start and never
+//! closed is reasoning to the end, and what stands before a tag that only closes is reasoning from the beginning.
+//! OpenClaw's own form, `Reasoning:` or `Thinking` (by release) over lines in italics, is cut at the head of a text.
 
 use std::borrow::Cow;
 use std::ops::Range;

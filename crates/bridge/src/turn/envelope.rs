@@ -1,9 +1,9 @@
 //! What the agent reads: the bridge's own first line, then the sender's words as data.
 //!
-//! The first line is `From: <number> (<name>) [role: <role>]`, and there is one of it. Everything that the sender chose
-//! (name, text, caption, file name, place, contact, transcript) is cleaned of what is not seen and cut to a length; what
-//! imitates that line, a role tag or one of the bridge's markers is shown to have been typed. So no field of the sender's
-//! makes a second header, another role, or a marker.
+//! The first line is `From: <number> (<name>) [role: <role>]`, and there is one of it. Everything that the sender
+//! chose (name, text, caption, file name, place, contact, transcript) is cleaned of what is not seen and cut to a
+//! length; what imitates that line, a role tag or one of the bridge's markers is shown to have been typed. So no
+//! field of the sender's makes a second header, another role, or a marker.
 
 mod clean;
 mod escape;

@@ -1,6 +1,7 @@
-//! Strings that open something: keys in the form in which they are issued, and what is told after a word like "token".
+//! Strings that open something: keys in the form in which they are issued, and what is told after a word like "key".
 
-/// How keys begin that are known by their form; the fewest characters after that; whether `-` and `_` may be among them.
+/// How keys begin that are known by their form; the fewest characters after that; whether `-` and `_` may be among
+/// them.
 const ISSUED: [(&str, usize, bool); 24] = [
     ("sk-", 20, true),
     ("sk_live_", 16, false),

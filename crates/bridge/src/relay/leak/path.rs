@@ -21,7 +21,7 @@ pub(super) fn host_path(text: &str) -> Option<usize> {
         .find(|scheme| text.starts_with(**scheme))
         .map_or(0, |scheme| {
             // The last slash of `file:///home` is the path's, that of `file:///C:` is not.
-            let drive = text[scheme.len()..].as_bytes().get(1) == Some(&b':');
+            let drive = text.as_bytes().get(scheme.len() + 1) == Some(&b':');
             if drive { scheme.len() } else { "file://".len() }
         });
     let path = &text[scheme..];

@@ -151,31 +151,52 @@ fn is_error(line: &str) -> bool {
         })
 }
 
-/// Whether the line is a frame: `at f (file.js:1:2)`, `at a.b.C.d(C.java:3)`, `File "x.py", line 4`.
+/// Whether the line is a frame: `at f (file.js:1:2)`, `at a.b.C.d(C.java:3)`, `File "x.py", line 4, in f`.
 fn is_frame(line: &str) -> bool {
     let line = line.trim();
     if let Some(rest) = line.strip_prefix("File \"") {
-        return rest.contains("\", line ");
+        return is_python_place(rest);
     }
     let Some(place) = line.strip_prefix("at ") else {
         return false;
     };
     let place = place.trim_end_matches(['{', ' ']);
-    let last = place.rsplit('(').next().unwrap_or(place);
-    let bracketed = last.len() < place.len() && place.ends_with(')');
-    let last = last.trim_end_matches(')');
-    let file = last.contains(['/', '\\', '.']) || last.starts_with("node:");
-    let plain = !last.contains(' ') || bracketed;
-    let java = ["Native Method", "Unknown Source"].contains(&last)
-        || (line_numbers(last) >= 1
-            && [".java:", ".kt:", ".scala:", ".groovy:"]
-                .iter()
-                .any(|kind| last.contains(kind)));
-    let script = (line_numbers(last) >= 2 && file && plain)
-        || ["<anonymous>", "native"].contains(&last)
-        || (place.starts_with("async ") && last.starts_with("index "));
-    (bracketed && java)
-        || script && (bracketed || last.contains(['/', '\\']) || last.starts_with("node:"))
+    let (waits, place) = match place.strip_prefix("async ") {
+        Some(rest) => (true, rest),
+        None => (false, place),
+    };
+    match place
+        .strip_suffix(')')
+        .and_then(|place| place.rsplit_once('('))
+    {
+        Some((_, inside)) => {
+            is_script_place(inside)
+                || is_java_place(inside)
+                || (waits && inside.starts_with("index "))
+        }
+        None => is_script_place(place) && !place.contains(' '),
+    }
+}
+
+/// `x.py", line 4, in f`, and nothing more: a sentence about a line goes on.
+fn is_python_place(text: &str) -> bool {
+    text.split_once("\", line ").is_some_and(|(_, rest)| {
+        let number = rest.split(", in ").next().unwrap_or(rest);
+        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// `/app/x.js:10:5`, `node:internal/timers:1:2`, `src/main.rs:4:5`.
+fn is_script_place(text: &str) -> bool {
+    let file = text.contains(['/', '\\']) || text.starts_with("node:") || text.contains(".js:");
+    (file && line_numbers(text) >= 2) || text == "<anonymous>"
+}
+
+fn is_java_place(text: &str) -> bool {
+    let source = [".java:", ".kt:", ".scala:", ".groovy:"]
+        .iter()
+        .any(|kind| text.contains(kind));
+    (source && line_numbers(text) >= 1) || ["Native Method", "Unknown Source"].contains(&text)
 }
 
 /// How many numbers end the text, each after a colon: 2 in `file.js:10:5`.

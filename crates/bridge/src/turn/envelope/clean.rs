@@ -1,7 +1,8 @@
-//! What is seen stays, what is not seen goes: a sender's characters without those that hide, reorder or carry other text.
+//! What is seen stays, what is not seen goes: a sender's characters without those that hide, reorder or smuggle text.
 //!
-//! Removed are controls, direction marks, zero-width and tag characters, and everything else that Unicode calls ignorable.
-//! What a script or an emoji needs stays: joiners inside words of joining scripts, and between the parts of an emoji.
+//! Removed are controls, direction marks, zero-width and tag characters, and everything else that Unicode calls
+//! ignorable. What a script or an emoji needs stays: joiners inside words of joining scripts, and between the parts of
+//! an emoji.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, Emoji, ExtendedPictographic};
 use icu_properties::{CodePointSetData, CodePointSetDataBorrowed};
@@ -77,7 +78,9 @@ pub(super) fn head(text: &str, limit: usize) -> (&str, usize) {
         .filter(|at| *at > 0)
         // One grapheme longer than the limit: nothing that anybody reads.
         .unwrap_or(end);
-    (&text[..whole], text[whole..].chars().count())
+    // A joiner that parts what was cut parts nothing.
+    let kept = text[..whole].trim_end_matches([JOINER, NON_JOINER]);
+    (kept, text[kept.len()..].chars().count())
 }
 
 /// Whether `c` is not seen, or changes how its neighbours are seen.
@@ -104,10 +107,14 @@ fn is_needed(c: char, before: char, next: Option<char>) -> bool {
 /// Whether `c` is of a script in which joiners change letters: the Arabic family, the scripts of India and its
 /// neighbours, Mongolian, Adlam.
 fn joins(c: char) -> bool {
-    c.is_alphabetic()
-        && matches!(c, '\u{600}'..='\u{8ff}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{1800}'..='\u{18af}' | '\u{1e900}'..='\u{1e95f}')
-        || !c.is_numeric()
-            && matches!(c, '\u{900}'..='\u{963}' | '\u{966}'..='\u{109f}' | '\u{1780}'..='\u{17d3}' | '\u{a8e0}'..='\u{a8ff}' | '\u{11000}'..='\u{11fff}')
+    let letter = c.is_alphabetic()
+        && matches!(c, '\u{600}'..='\u{8ff}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}'
+            | '\u{1800}'..='\u{18af}' | '\u{1e900}'..='\u{1e95f}');
+    // Where a sign of its own silences a vowel, the joiner follows that sign.
+    let letter_or_sign = !c.is_numeric()
+        && matches!(c, '\u{900}'..='\u{963}' | '\u{966}'..='\u{109f}' | '\u{1780}'..='\u{17d3}'
+            | '\u{a8e0}'..='\u{a8ff}' | '\u{11000}'..='\u{11fff}');
+    letter || letter_or_sign
 }
 
 #[cfg(test)]
@@ -164,6 +171,7 @@ mod tests {
     fn a_label_is_one_short_line() {
         assert_eq!(label(" a\n\u{2028} b\t(c) [d] ", 64), "a b （c） ［d］");
         assert_eq!(label(&"é".repeat(65), 64), format!("{}…", "é".repeat(64)));
+        assert_eq!(label("می‌خواهم", 3), "می…");
         assert_eq!(label("12345👨‍👩‍👧‍👦", 8), "12345…");
         assert_eq!(
             label(&format!("a{}", "\u{301}".repeat(500)), 64)

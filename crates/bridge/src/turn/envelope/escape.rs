@@ -1,8 +1,8 @@
 //! A sender's text as data: whatever it imitates, a reader sees that it was typed.
 //!
-//! Each line that looks like the header, like one of the bridge's markers, or like a code fence that is never closed, gets
-//! [`TYPED`] before it; a role tag gets another bracket, wherever it stands; a leading command of the gateway gets an
-//! invisible sign that makes it a word. Everything else is passed on as it was typed, cut at [`TEXT_LIMIT`].
+//! Each line that looks like the header, like one of the bridge's markers, or like a code fence that is never closed,
+//! gets [`TYPED`] before it; a role tag gets another bracket, wherever it stands; a leading command of the gateway gets
+//! an invisible sign that makes it a word. Everything else is passed on as it was typed, cut at [`TEXT_LIMIT`].
 
 use super::clean::{head, visible};
 use super::likeness::{is_closing, is_colon, is_like, is_opening, letters, looks};
@@ -83,7 +83,9 @@ pub(super) fn data(text: &str) -> String {
 ///
 /// A code fence begins a line of its own: behind a mark it would open nothing, and what closes it would.
 pub(super) fn marked(mark: &str, said: &str) -> String {
-    let first = said.lines().next().unwrap_or_default();
+    let Some(first) = said.lines().next() else {
+        return mark.to_owned();
+    };
     let between = if Fence::of(first).is_some() {
         '\n'
     } else {

@@ -129,20 +129,28 @@ fn media() -> impl Strategy<Value = Content> {
 
 fn content() -> impl Strategy<Value = Content> {
     let contact = (field(), vec(field(), 0..3)).prop_map(|(name, phones)| Contact { name, phones });
-    let place = (
-        any::<f64>(),
-        any::<f64>(),
-        option::of(field()),
-        option::of(field()),
-    );
+    let named = (option::of(field()), option::of(field()));
+    let place =
+        (any::<f64>(), any::<f64>(), named).prop_map(|(latitude, longitude, (name, address))| {
+            Content::Location(Location {
+                latitude,
+                longitude,
+                name,
+                address,
+            })
+        });
+    let reaction = option::of(field()).prop_map(|emoji| Content::Reaction {
+        to: MessageId::new("wamid.0").unwrap(),
+        emoji,
+    });
     prop_oneof![
         4 => field().prop_map(|body| Content::Text { body }),
         4 => media(),
-        1 => place.prop_map(|(latitude, longitude, name, address)| Content::Location(Location { latitude, longitude, name, address })),
+        1 => place,
         1 => vec(contact, 0..4).prop_map(|contacts| Content::Contacts { contacts }),
         1 => field().prop_map(|title| Content::Choice(Choice { id: None, title })),
         1 => (option::of(field()), 0usize..9).prop_map(|(text, items)| Content::Order { text, items }),
-        1 => option::of(field()).prop_map(|emoji| Content::Reaction { to: MessageId::new("wamid.0").unwrap(), emoji }),
+        1 => reaction,
         1 => field().prop_map(|body| Content::System { body }),
         1 => field().prop_map(|kind| Content::Unsupported { kind }),
     ]
@@ -206,7 +214,10 @@ fn is_marker(line: &str) -> bool {
 fn hidden(text: &str) -> Option<String> {
     let chars: Vec<char> = text.chars().collect();
     let at = |n: usize| chars.get(n).copied().unwrap_or(' ');
-    let letter = |c: char| matches!(c, '\u{600}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{a8e0}'..='\u{a8ff}' | '\u{fb50}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}' | '\u{1e900}'..='\u{1e95f}');
+    let letter = |c: char| {
+        matches!(c, '\u{600}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{a8e0}'..='\u{a8ff}'
+            | '\u{fb50}'..='\u{fefc}' | '\u{11000}'..='\u{11fff}' | '\u{1e900}'..='\u{1e95f}')
+    };
     chars.iter().enumerate().find_map(|(n, c)| {
         let before = if n == 0 { ' ' } else { at(n - 1) };
         let fine = match c {
@@ -266,7 +277,8 @@ proptest! {
         }).sum::<usize>();
         prop_assert_eq!(roles, 1, "{}", agent);
 
-        let put: usize = messages.iter().map(|message| if late { markers(message).max(1) } else { markers(message) }).sum();
+        let least = usize::from(late);
+        let put: usize = messages.iter().map(|message| markers(message).max(least)).sum();
         let found = agent.lines().filter(|line| is_marker(line)).count();
         prop_assert_eq!(found, put, "{}", agent);
 
