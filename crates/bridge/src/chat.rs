@@ -140,10 +140,14 @@ impl Chats {
             return Ok(Step::Again);
         }
         if let Some(command) = self.command_of(&first) {
-            return self.ask(self.turns.command(&first, command), vec![message.id]).await;
+            return self
+                .ask(self.turns.command(&first, command), vec![message.id])
+                .await;
         }
         if age <= self.staleness.backlog_after {
-            return self.ask(self.turns.of(&first, &[], Waited::No), vec![message.id]).await;
+            return self
+                .ask(self.turns.of(&first, &[], Waited::No), vec![message.id])
+                .await;
         }
         let waiting = self.store.received(&chat, BACKLOG_MOST).await?;
         let rest: Vec<_> = waiting
@@ -153,7 +157,8 @@ impl Chats {
             .collect();
         let ids = std::iter::once(&first).chain(&rest);
         let ids = ids.map(|admitted| admitted.message().id).collect();
-        self.ask(self.turns.of(&first, &rest, Waited::Long), ids).await
+        self.ask(self.turns.of(&first, &rest, Waited::Long), ids)
+            .await
     }
 
     /// Whether a message that waits behind another may be handed over with it: nothing else is to be done about it.

@@ -101,7 +101,11 @@ impl Guard {
             return Verdict::Refused;
         };
         let user = inbound.user.clone().map(Identity::User);
-        let Some(role) = self.role_on(gate, &inbound.chat(), [&inbound.from].into_iter().chain(&user)) else {
+        let Some(role) = self.role_on(
+            gate,
+            &inbound.chat(),
+            [&inbound.from].into_iter().chain(&user),
+        ) else {
             return match gate.policy.strangers {
                 Strangers::Paired { .. } => Verdict::Unpaired,
                 Strangers::Refused | Strangers::Admitted(_) => Verdict::Refused,
@@ -133,7 +137,13 @@ impl Guard {
         others: impl IntoIterator<Item = &'n Identity>,
     ) -> Option<Role> {
         let policy = &gate.policy;
-        let by_name = || policy.listed(others.into_iter().filter(|name| matches!(name, Identity::User(_))));
+        let by_name = || {
+            policy.listed(
+                others
+                    .into_iter()
+                    .filter(|name| matches!(name, Identity::User(_))),
+            )
+        };
         let listed = policy.listed(iter::once(chat.peer())).or_else(by_name);
         let open = match &policy.strangers {
             Strangers::Admitted(role) => Some(role),

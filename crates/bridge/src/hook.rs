@@ -134,7 +134,10 @@ async fn serve(hook: Hook, mut waiting: mpsc::Receiver<Announcement>) {
         match timeout(DEADLINE, run(&hook, json)).await {
             Ok(Ok(())) => debug!("a stranger was announced"),
             Ok(Err(failure)) => warn!(%failure, "security.stranger_hook failed"),
-            Err(_elapsed) => warn!(limit_s = DEADLINE.as_secs(), "security.stranger_hook took too long"),
+            Err(_elapsed) => warn!(
+                limit_s = DEADLINE.as_secs(),
+                "security.stranger_hook took too long"
+            ),
         }
     }
 }
@@ -221,7 +224,10 @@ mod tests {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert_eq!(told.len(), 2);
-        assert_eq!((&told[0]["number"], &told[0]["text"]), (&ann.into(), &"may I?".into()));
+        assert_eq!(
+            (&told[0]["number"], &told[0]["text"]),
+            (&ann.into(), &"may I?".into())
+        );
         assert_eq!(told[1]["user_id"], bob);
     }
 

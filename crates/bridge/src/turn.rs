@@ -39,7 +39,10 @@ impl Prompts {
     fn of(&self, inbound: &Inbound) -> Option<&str> {
         let user = inbound.user.clone().map(Identity::User);
         let names = [inbound.person().canonical(), inbound.from.canonical()];
-        let own = names.iter().chain(&user).find_map(|name| self.chats.get(name));
+        let own = names
+            .iter()
+            .chain(&user)
+            .find_map(|name| self.chats.get(name));
         own.or(self.default.as_ref())
             .map(|prompt| prompt.trim())
             .filter(|prompt| !prompt.is_empty())

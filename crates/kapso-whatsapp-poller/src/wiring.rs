@@ -132,9 +132,10 @@ fn people(config: &Config, guard: &Arc<Guard>) -> anyhow::Result<People> {
         (number.id.clone(), grants)
     });
     let identity = &config.identity;
-    let issuer = identity.audience.as_ref().map(|audience| {
-        Issuer::open(&config.state.identity_key(), &identity.issuer, audience)
-    });
+    let issuer = identity
+        .audience
+        .as_ref()
+        .map(|audience| Issuer::open(&config.state.identity_key(), &identity.issuer, audience));
     Ok(People {
         guard: Arc::clone(guard),
         grants: grants.collect(),
@@ -226,7 +227,11 @@ fn numbers(config: &Config) -> anyhow::Result<Wanted> {
     let first = numbers.next().unwrap_or_else(|| Number::new(kapso));
     Ok(Wanted {
         numbers: Numbers::new(first, numbers.collect()),
-        keys: config.numbers.iter().map(|number| keys(config, number)).collect(),
+        keys: config
+            .numbers
+            .iter()
+            .map(|number| keys(config, number))
+            .collect(),
     })
 }
 

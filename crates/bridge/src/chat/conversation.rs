@@ -6,7 +6,7 @@ use store::{Settled, StoreError, TurnId, TurnState};
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use super::Chats;
-use crate::relay;
+use crate::relay::{self, Checked};
 use crate::turn::{Asking, Begun, Heard};
 
 impl Chats {
@@ -26,17 +26,27 @@ impl Chats {
         let typing = self.typing.keep(&turn.chat.number, turn.last.clone());
         let mut asking = Asking::take_up(&self.turns, begun).await;
         let mut said = 0;
+        // A text of which nothing could be told: the turn has failed, unless another one is.
+        let mut withheld = None;
         let reply = loop {
             match asking.next().await? {
                 Heard::Text(text) => {
-                    let parts = relay::parts(&turn, &Reply::Say(vec![text]), "");
+                    let checked = checked(Reply::Say(vec![text]));
+                    let parts = relay::parts(&turn, &checked, "");
+                    if matches!(checked.reply(), Reply::Failed { .. }) {
+                        withheld = Some(checked);
+                    }
                     said += self.say(id, &turn, said, &parts).await?;
                 }
-                Heard::Over(reply) => break reply,
+                Heard::Over(reply) => break checked(reply),
             }
         };
         drop(typing);
-        let (outcome, mut parts) = self.outcome(&turn, reply, said.max(said_before));
+        let reply = match (reply.reply(), withheld) {
+            (Reply::Silent, Some(withheld)) => withheld,
+            (Reply::Silent | Reply::Say(_) | Reply::Failed { .. }, _) => reply,
+        };
+        let (outcome, mut parts) = self.outcome(&turn, &reply, said.max(said_before));
         if said_before > 0 && !parts.is_empty() {
             // An earlier process queued the beginning of this answer: the rows sort out what is new.
             self.say(id, &turn, said, &parts).await?;
@@ -62,21 +72,16 @@ impl Chats {
     }
 
     /// How the turn ends, and what of it is still to be sent; `said` parts were queued while it went on.
-    fn outcome(&self, turn: &Turn, reply: Reply, said: u32) -> (Settled, Vec<Outgoing>) {
-        match (reply, said) {
-            (reply @ Reply::Say(_), _) => (Settled::Answered, relay::parts(turn, &reply, "")),
+    fn outcome(&self, turn: &Turn, checked: &Checked, said: u32) -> (Settled, Vec<Outgoing>) {
+        let parts = || relay::parts(turn, checked, &self.error_message);
+        match (checked.reply(), said) {
+            (Reply::Say(_), _) => (Settled::Answered, parts()),
             (Reply::Silent, 0) => (Settled::Silent, Vec::new()),
             (Reply::Silent, _) => (Settled::Answered, Vec::new()),
             (Reply::Failed { detail }, 0) => {
                 error!(detail, "the run failed");
-                let parts = relay::parts(
-                    turn,
-                    &Reply::Failed {
-                        detail: detail.clone(),
-                    },
-                    &self.error_message,
-                );
-                (Settled::Failed { reason: detail }, parts)
+                let reason = detail.clone();
+                (Settled::Failed { reason }, parts())
             }
             (Reply::Failed { detail }, _) => {
                 warn!(detail, "the run failed after it had answered");
@@ -101,7 +106,7 @@ impl Chats {
                 detail: "interrupted: a command is not given twice".to_owned(),
             }
         };
-        let (outcome, parts) = self.outcome(&turn, reply, 0);
+        let (outcome, parts) = self.outcome(&turn, &checked(reply), 0);
         self.store.settle(id, outcome, &parts).await?;
         self.outbound.wake(turn.chat);
         Ok(())
@@ -117,4 +122,13 @@ impl Chats {
             },
         }
     }
+}
+
+/// The reply without the host's internals; each kind that was cut out is logged, never its text.
+fn checked(reply: Reply) -> Checked {
+    let checked = Checked::new(reply);
+    for leak in checked.removed() {
+        warn!(kind = leak.name(), "held back from the customer");
+    }
+    checked
 }

@@ -63,9 +63,7 @@ impl Policy {
             return None;
         };
         let body = body.trim();
-        let (word, rest) = body
-            .split_once(char::is_whitespace)
-            .unwrap_or((body, ""));
+        let (word, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
         let word = word.to_lowercase();
         allowed.contains(&word).then(|| (word, rest.trim()))
     }

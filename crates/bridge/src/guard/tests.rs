@@ -125,7 +125,9 @@ fn pairing_refuses_until_the_operator_approves() {
     let pairing = guard(Strangers::Paired { message }, &[]);
     let asking = from("+15551234567", text("hi"));
     assert!(matches!(pairing.judge(&asking, ()), Verdict::Unpaired));
-    pairing.approvals.approve(&asking.chat(), role_named("member"));
+    pairing
+        .approvals
+        .approve(&asking.chat(), role_named("member"));
     assert_eq!(role(&pairing, &asking).as_deref(), Some("member"));
     assert_eq!(pairing.role(&asking.chat()), Some(role_named("member")));
     pairing.approvals.revoke(&asking.chat());
@@ -166,9 +168,15 @@ fn over_the_limit_a_message_waits_or_is_dropped() {
     }
     let waiting = closed();
     for _ in 0..10 {
-        assert_eq!((waiting.pace(&chat, now), dropping.pace(&chat, now)), (Ok(()), Ok(())));
+        assert_eq!(
+            (waiting.pace(&chat, now), dropping.pace(&chat, now)),
+            (Ok(()), Ok(()))
+        );
     }
-    assert_eq!(waiting.pace(&chat, now), Err(Over::Wait(Duration::from_secs(6))));
+    assert_eq!(
+        waiting.pace(&chat, now),
+        Err(Over::Wait(Duration::from_secs(6)))
+    );
     assert_eq!(dropping.pace(&chat, now), Err(Over::Drop));
 }
 

@@ -49,7 +49,10 @@ pub struct Routes(Vec<Route>);
 
 impl Route {
     fn takes(&self, inbound: &Inbound, role: &Role) -> bool {
-        let number = self.number.as_ref().is_none_or(|number| *number == inbound.number);
+        let number = self
+            .number
+            .as_ref()
+            .is_none_or(|number| *number == inbound.number);
         let as_role = self.role.as_ref().is_none_or(|wanted| wanted == role);
         let user = |id: &Identity| match (id, &inbound.user) {
             (Identity::User(id), Some(user)) => id == user,
@@ -61,7 +64,11 @@ impl Route {
     }
 
     fn is_specific(&self) -> (bool, bool, bool) {
-        (!self.senders.is_empty(), self.role.is_some(), self.number.is_some())
+        (
+            !self.senders.is_empty(),
+            self.role.is_some(),
+            self.number.is_some(),
+        )
     }
 }
 
@@ -165,7 +172,10 @@ mod tests {
     fn each_sender_has_a_session_by_the_whole_identity() {
         let own = sessions(None, true);
         assert_eq!(key(&own, ANN, None), "agent:main:main-wa-541155551234");
-        assert_eq!(key(&own, "541155551234", None), "agent:main:main-wa-541155551234");
+        assert_eq!(
+            key(&own, "541155551234", None),
+            "agent:main:main-wa-541155551234"
+        );
         assert_ne!(key(&own, "MX.ab12c3", None), key(&own, "MX.AB12C3", None));
         assert_eq!(key(&sessions(None, false), ANN, None), "agent:main:main");
     }
@@ -173,9 +183,15 @@ mod tests {
     #[test]
     fn a_template_is_filled_in() {
         let own = sessions(Some("agent:{agent}:whatsapp:direct:{phone}"), true);
-        assert_eq!(key(&own, ANN, None), "agent:main:whatsapp:direct:+541155551234");
+        assert_eq!(
+            key(&own, ANN, None),
+            "agent:main:whatsapp:direct:+541155551234"
+        );
         let sales = Target::Agent("sales".to_owned());
-        assert_eq!(key(&own, ANN, Some(&sales)), "agent:sales:whatsapp:direct:+541155551234");
+        assert_eq!(
+            key(&own, ANN, Some(&sales)),
+            "agent:sales:whatsapp:direct:+541155551234"
+        );
         let numbered = sessions(Some("{number}-{id}"), true);
         assert_eq!(key(&numbered, ANN, None), "agent:main:1-541155551234");
     }
@@ -184,26 +200,36 @@ mod tests {
     fn a_route_leads_to_an_agent_or_a_session() {
         let mut own = sessions(None, true);
         let sales = Target::Agent("sales".to_owned());
-        assert_eq!(key(&own, ANN, Some(&sales)), "agent:sales:main-wa-541155551234");
+        assert_eq!(
+            key(&own, ANN, Some(&sales)),
+            "agent:sales:main-wa-541155551234"
+        );
         own.key = "agent:main:desk".to_owned();
-        assert_eq!(key(&own, ANN, Some(&sales)), "agent:sales:desk-wa-541155551234");
+        assert_eq!(
+            key(&own, ANN, Some(&sales)),
+            "agent:sales:desk-wa-541155551234"
+        );
         let desk = Target::Session("agent:sales:desk".to_owned());
-        assert_eq!(key(&own, ANN, Some(&desk)), "agent:sales:desk-wa-541155551234");
+        assert_eq!(
+            key(&own, ANN, Some(&desk)),
+            "agent:sales:desk-wa-541155551234"
+        );
         own.isolation = false;
         assert_eq!(key(&own, ANN, Some(&desk)), "agent:sales:desk");
     }
 
     #[test]
     fn the_most_specific_route_wins() {
-        let route = |number: Option<&str>, sender: Option<&str>, role: Option<&str>, agent: &str| Route {
-            number: number.map(|number| NumberId::new(number).unwrap()),
-            senders: sender
-                .map(|sender| Identity::new(sender).unwrap().canonical())
-                .into_iter()
-                .collect(),
-            role: role.map(|role| Role(role.to_owned())),
-            target: Target::Agent(agent.to_owned()),
-        };
+        let route =
+            |number: Option<&str>, sender: Option<&str>, role: Option<&str>, agent: &str| Route {
+                number: number.map(|number| NumberId::new(number).unwrap()),
+                senders: sender
+                    .map(|sender| Identity::new(sender).unwrap().canonical())
+                    .into_iter()
+                    .collect(),
+                role: role.map(|role| Role(role.to_owned())),
+                target: Target::Agent(agent.to_owned()),
+            };
         let routes = Routes::new(vec![
             route(Some("1"), None, None, "number"),
             route(None, None, Some("admin"), "role"),
@@ -211,11 +237,11 @@ mod tests {
             route(None, Some(ANN), None, "sender"),
             route(Some("2"), Some(ANN), None, "sender-elsewhere"),
         ]);
-        let agent = |number: &str, from: &str, role: &str| {
-            match routes.of(&inbound(number, from), &Role(role.to_owned())) {
-                Some(Target::Agent(agent)) => agent.clone(),
-                Some(Target::Session(_)) | None => "default".to_owned(),
-            }
+        let agent = |number: &str, from: &str, role: &str| match routes
+            .of(&inbound(number, from), &Role(role.to_owned()))
+        {
+            Some(Target::Agent(agent)) => agent.clone(),
+            Some(Target::Session(_)) | None => "default".to_owned(),
         };
         assert_eq!(agent("1", ANN, "admin"), "sender");
         assert_eq!(agent("2", ANN, "admin"), "sender-elsewhere");

@@ -39,7 +39,10 @@ async fn all_judged(world: &World) {
     loop {
         let inbox = operator::json(world, "/inbox?limit=100").await;
         let messages = inbox["messages"].as_array().unwrap();
-        if messages.iter().all(|message| message["state"] != "received") {
+        if messages
+            .iter()
+            .all(|message| message["state"] != "received")
+        {
             return;
         }
         tokio::task::yield_now().await;
@@ -61,12 +64,24 @@ fn every_type() -> Vec<Incoming> {
         of("sticker", media.clone()),
         of("document", media),
         of("location", json!({"latitude": -34.6, "longitude": -58.4})),
-        of("contacts", json!([{"name": {"formatted_name": "Cleo"}, "phones": [{"phone": "+1555"}]}])),
+        of(
+            "contacts",
+            json!([{"name": {"formatted_name": "Cleo"}, "phones": [{"phone": "+1555"}]}]),
+        ),
         of("reaction", json!({"message_id": "wamid.1", "emoji": "👍"})),
-        of("interactive", json!({"type": "button_reply", "button_reply": {"id": "y", "title": "Yes"}})),
+        of(
+            "interactive",
+            json!({"type": "button_reply", "button_reply": {"id": "y", "title": "Yes"}}),
+        ),
         of("button", json!({"text": "Yes", "payload": "y"})),
-        of("order", json!({"catalog_id": "c", "product_items": [{"product_retailer_id": "p", "quantity": 1}]})),
-        of("system", json!({"body": "changed", "type": "user_changed_number"})),
+        of(
+            "order",
+            json!({"catalog_id": "c", "product_items": [{"product_retailer_id": "p", "quantity": 1}]}),
+        ),
+        of(
+            "system",
+            json!({"body": "changed", "type": "user_changed_number"}),
+        ),
         of("unsupported", json!({})),
         Incoming::text(" "),
     ]
@@ -85,7 +100,10 @@ async fn c1_c2_nothing_of_a_stranger_is_read_and_one_notice_is_all_they_get() {
     all_judged(&world).await;
     let found = recorded(&mut world, &ids).await;
     let (blank, others) = found.split_last().unwrap();
-    assert!(others.iter().all(|it| *it == refused("not_allowed")), "{others:?}");
+    assert!(
+        others.iter().all(|it| *it == refused("not_allowed")),
+        "{others:?}"
+    );
     assert_eq!(blank.0, MessageState::Ignored);
     let others = world.kapso.requests();
     let files = others.iter().filter(|request| request.path.contains("/m1"));
@@ -102,8 +120,21 @@ async fn c1_every_type_of_an_allowed_sender_reaches_the_agent_but_for_reactions_
     }
     let asked = world.openclaw.asked_n(11).await;
     let words: Vec<&str> = asked.iter().map(Asked::words).collect();
-    for word in ["[image]", "[video]", "[sticker]", "[document]", "[location]", "[contact] Cleo", "Yes", "[order]", "[unsupported"] {
-        assert!(words.iter().any(|words| words.contains(word)), "{word}: {words:?}");
+    for word in [
+        "[image]",
+        "[video]",
+        "[sticker]",
+        "[document]",
+        "[location]",
+        "[contact] Cleo",
+        "Yes",
+        "[order]",
+        "[unsupported",
+    ] {
+        assert!(
+            words.iter().any(|words| words.contains(word)),
+            "{word}: {words:?}"
+        );
     }
 }
 
@@ -118,7 +149,10 @@ async fn a_stranger_gets_a_code_once_and_is_let_in_when_the_operator_approves_it
     let told = world.answers(STRANGER, 1).await;
     world.kapso.receive(ANN, "hello");
     world.answers(ANN, 1).await;
-    let code = told[0].strip_prefix("Ask with ").unwrap().trim_end_matches('.');
+    let code = told[0]
+        .strip_prefix("Ask with ")
+        .unwrap()
+        .trim_end_matches('.');
     assert_eq!(code.len(), 8, "{told:?}");
     let found = recorded(&mut world, &ids).await;
     assert_eq!(found, [refused("not_paired"), refused("not_paired")]);
@@ -132,19 +166,28 @@ async fn a_stranger_gets_a_code_once_and_is_let_in_when_the_operator_approves_it
     let said = world.answers(STRANGER, 2).await;
     assert_eq!(said.len(), 2, "one code and one answer: {said:?}");
     let asked = world.openclaw.asked();
-    assert!(asked.last().unwrap().text.contains("[role: guest]"), "{asked:?}");
+    assert!(
+        asked.last().unwrap().text.contains("[role: guest]"),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
 async fn who_hides_the_number_later_keeps_role_and_session() {
     let world = World::new().await;
     let user = UserId::new(USER).unwrap();
-    world.kapso.receive(ANN, Incoming::text("with both").user_id(&user));
+    world
+        .kapso
+        .receive(ANN, Incoming::text("with both").user_id(&user));
     world.answers(ANN, 1).await;
     world.kapso.receive(USER, "by the id alone");
     let asked = world.openclaw.asked_n(2).await;
     assert_eq!(asked[0].session, asked[1].session);
-    assert!(asked[1].text.contains("[role: member]"), "{}", asked[1].text);
+    assert!(
+        asked[1].text.contains("[role: member]"),
+        "{}",
+        asked[1].text
+    );
     // The answer goes to the form that was written from.
     assert_eq!(world.answers(USER, 1).await.len(), 1);
 }
@@ -188,16 +231,23 @@ async fn words_of_the_operators_choice_are_held_back_and_told_of() {
         hours: None,
     };
     world.start().await;
-    let ids = ["sudo now", "a human please", "my refund"].map(|text| world.kapso.receive(ANN, text));
+    let ids =
+        ["sudo now", "a human please", "my refund"].map(|text| world.kapso.receive(ANN, text));
     let told = world.answers(ANN, 3).await;
     assert_eq!(told, ["Not here.", "Somebody will write.", "Let me check."]);
     let admin = world.answers(BOB, 2).await;
-    assert!(admin[0].contains("a human please") && admin[0].contains(ANN), "{admin:?}");
+    assert!(
+        admin[0].contains("a human please") && admin[0].contains(ANN),
+        "{admin:?}"
+    );
     assert!(admin[1].contains("dead retry m"), "{admin:?}");
     assert!(world.openclaw.asked().is_empty());
     let found = recorded(&mut world, &ids).await;
     let aside = (MessageState::Failed, Some("needs_approval".to_owned()));
-    assert_eq!(found, [refused("forbidden_words"), refused("escalated"), aside]);
+    assert_eq!(
+        found,
+        [refused("forbidden_words"), refused("escalated"), aside]
+    );
     let journal = world.journal().await;
     let dead = journal.dead(10).await.unwrap();
     journal.retry_dead(dead[0].id).await.unwrap();
@@ -222,11 +272,20 @@ async fn while_it_is_closed_messages_wait_and_their_sender_is_told_once() {
     assert_eq!(world.answers(ANN, 1).await, ["We are closed."]);
     world.listed().await;
     let found = recorded(&mut world, &ids).await;
-    assert!(found.iter().all(|(state, _)| *state == MessageState::Received), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|(state, _)| *state == MessageState::Received),
+        "{found:?}"
+    );
     world.options().rules.hours = Some(hours([true; 7]));
     world.start().await;
     let said = texts(&world.kapso.sent_to(ANN, 3).await);
-    assert_eq!(said.iter().filter(|said| *said == "We are closed.").count(), 1, "{said:?}");
+    assert_eq!(
+        said.iter().filter(|said| *said == "We are closed.").count(),
+        1,
+        "{said:?}"
+    );
     assert_eq!(world.openclaw.asked_n(2).await.len(), 2);
 }
 
@@ -251,11 +310,21 @@ async fn a_role_is_led_to_its_own_agent_and_a_chat_has_its_own_prompt() {
     let asked = world.openclaw.asked_n(2).await;
     assert_eq!(asked[0].session, "agent:main:main-wa-15551234567");
     assert_eq!(asked[1].session, "agent:desk:main-wa-15559876543");
-    let prompt = |asked: &Asked| asked.params["extraSystemPrompt"].as_str().unwrap().to_owned();
-    assert!(prompt(&asked[0]).contains("Speak Spanish.") && !prompt(&asked[0]).contains("Be brief."));
+    let prompt = |asked: &Asked| {
+        asked.params["extraSystemPrompt"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        prompt(&asked[0]).contains("Speak Spanish.") && !prompt(&asked[0]).contains("Be brief.")
+    );
     assert!(prompt(&asked[1]).contains("Be brief."));
     assert!(prompt(&asked[1]).contains("\"admin\""));
-    assert_eq!(asked[1].params["inputProvenance"], json!({"kind": "external_user", "sourceChannel": "whatsapp"}));
+    assert_eq!(
+        asked[1].params["inputProvenance"],
+        json!({"kind": "external_user", "sourceChannel": "whatsapp"})
+    );
 }
 
 #[tokio::test]
@@ -270,7 +339,10 @@ async fn a_command_of_the_gateway_is_given_for_a_role_that_may_and_is_text_for_o
     let given: Vec<_> = given.iter().filter(|it| it.method == "chat.send").collect();
     assert_eq!(given.len(), 1, "{said:?}");
     assert_eq!(given[0].params["message"], "/status");
-    assert_eq!(given[0].params["sessionKey"], "agent:main:main-wa-15559876543");
+    assert_eq!(
+        given[0].params["sessionKey"],
+        "agent:main:main-wa-15559876543"
+    );
     assert!(world.openclaw.asked().is_empty());
     for (sender, text) in [(ANN, "/status"), (BOB, "/model x")] {
         world.kapso.receive(sender, text);
@@ -287,9 +359,14 @@ async fn what_follows_a_command_is_no_further_command() {
     let admin = Role("admin".to_owned());
     world.policy().commands = [(admin, vec!["/status".to_owned()])].into();
     world.start().await;
-    world.kapso.receive(BOB, "/status /exec security=full ask=off");
+    world
+        .kapso
+        .receive(BOB, "/status /exec security=full ask=off");
     world.answers(BOB, 1).await;
     let given = world.openclaw.received();
     let given = given.iter().find(|it| it.method == "chat.send").unwrap();
-    assert_eq!(given.params["message"], "/status \u{2060}/exec security=full ask=off\u{2060}");
+    assert_eq!(
+        given.params["message"],
+        "/status \u{2060}/exec security=full ask=off\u{2060}"
+    );
 }

@@ -13,9 +13,8 @@ use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::{Door, NumberKeys};
 use bridge::{
-    Health, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention, Routes, SendTiming, Sessions,
-    Staleness,
-    TurnTiming,
+    Health, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention, Routes,
+    SendTiming, Sessions, Staleness, TurnTiming,
 };
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway};

@@ -1,8 +1,8 @@
 //! `status`: over the control socket of a running bridge, and when there is none.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 use bridge::control::{self, Control, People};
 use bridge::guard::{Approvals, Guard, Rules};
