@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::install::{Installed, path_with};
 use crate::process::Group;
+use crate::release::Release;
 
 /// The longest a gateway may take to get ready: 6 to 10 s when the machine is its own, more when it is shared.
 const READY: Duration = Duration::from_secs(180);
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// The longest a gateway may take to end on SIGTERM; newer releases let runs finish first.
 const DRAIN: Duration = Duration::from_secs(60);
+
+/// Its configuration, in its folder.
+const CONFIGURATION: &str = "openclaw.json";
 
 /// What a client must present.
 pub const TOKEN: &str = "end-to-end-token";
@@ -37,18 +41,30 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway below `folder`, and chooses its port. Nothing is started.
+    /// Writes the configuration of a gateway below `folder`, and chooses its port. Without `agents` it has the one that
+    /// every gateway has. Nothing is started.
     ///
     /// # Errors
     /// When the folder cannot be written, or no port can be had.
-    pub fn new(installed: Installed, folder: &Path, model: &str) -> anyhow::Result<Self> {
+    pub fn new(
+        installed: Installed,
+        folder: &Path,
+        model: &str,
+        release: &Release,
+        agents: &[&str],
+    ) -> anyhow::Result<Self> {
         for part in ["home", "state", "workspace"] {
             let part = folder.join(part);
             fs::create_dir_all(&part)
                 .with_context(|| format!("{} cannot be made", part.display()))?;
         }
-        let configuration = configuration(folder, model);
-        fs::write(folder.join("openclaw.json"), configuration.to_string())?;
+        let mut configuration = configuration(folder, model);
+        if let (false, Some(section)) = (agents.is_empty(), configuration["agents"].as_object_mut())
+        {
+            let (key, roster) = roster(release, agents);
+            section.insert(key.to_owned(), roster);
+        }
+        fs::write(folder.join(CONFIGURATION), configuration.to_string())?;
         Ok(Self {
             installed,
             folder: folder.to_owned(),
@@ -65,6 +81,14 @@ impl Gateway {
     /// The index of its session transcripts, in releases that have one.
     pub fn sessions_json(&self) -> PathBuf {
         self.folder.join("state/agents/main/sessions/sessions.json")
+    }
+
+    /// Its configuration as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn configuration(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.folder.join(CONFIGURATION))?)
     }
 
     /// Where its output goes.
@@ -92,7 +116,7 @@ impl Gateway {
             .env("PATH", path_with(self.installed.node.parent())?)
             .env("HOME", self.folder.join("home"))
             .env("OPENCLAW_STATE_DIR", self.folder.join("state"))
-            .env("OPENCLAW_CONFIG_PATH", self.folder.join("openclaw.json"))
+            .env("OPENCLAW_CONFIG_PATH", self.folder.join(CONFIGURATION))
             .env("OPENCLAW_DISABLE_BONJOUR", "1")
             .env("OPENCLAW_NO_AUTO_UPDATE", "1")
             .env("NO_COLOR", "1");
@@ -156,6 +180,17 @@ fn configuration(folder: &Path, model: &str) -> Value {
             "models": [scripted],
         } } },
     })
+}
+
+/// The agents, first the one that a key without an agent means, as the release wants them written.
+fn roster(release: &Release, agents: &[&str]) -> (&'static str, Value) {
+    if release.keys_agents() {
+        let entries = agents.iter().map(|&agent| (agent.to_owned(), json!({})));
+        return ("entries", Value::Object(entries.collect()));
+    }
+    let list = agents.iter().enumerate();
+    let list = list.map(|(n, agent)| json!({ "id": agent, "default": n == 0 }));
+    ("list", list.collect())
 }
 
 /// A port that was free a moment ago; the gateway cannot be told to choose one itself.

@@ -33,6 +33,11 @@ impl Release {
         (self.year, self.month) >= (2026, 7)
     }
 
+    /// Whether its configuration has agents by name (`agents.entries`), and not in a list.
+    pub fn keys_agents(&self) -> bool {
+        (self.year, self.month) >= (2026, 8)
+    }
+
     /// Whether its dependencies need `linkedom` held back, because a newer one cannot be had from the registry.
     pub fn holds_linkedom_back(&self) -> bool {
         (self.year, self.month) <= (2026, 5)

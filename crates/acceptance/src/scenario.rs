@@ -5,7 +5,9 @@
 //! twice comes late.
 
 mod calm;
+mod door;
 mod rough;
+mod routes;
 
 use anyhow::ensure;
 
@@ -14,7 +16,7 @@ pub(crate) use self::calm::RUN_LIMIT;
 use crate::world::{World, customer};
 
 /// Customers that one scenario may use.
-const CUSTOMERS_EACH: u32 = 4;
+const CUSTOMERS_EACH: u32 = 8;
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +25,16 @@ pub enum Scenario {
     Text,
     /// Three quick texts of one sender are answered in order.
     ThreeTexts,
-    /// `stop`, `/status` and an inline `/exec` reach the model as text.
+    /// What the gateway has for commands reaches the model as text, and nothing comes of it.
     CommandWords,
+    /// The same by `chat.send`, where the gateway obeys what is not neutral.
+    Neutral,
+    /// A member and an admin: the agent is told who is which.
+    Roles,
+    /// A header in a name, a text, a caption and a file name is data.
+    ForgedHeader,
+    /// Two business numbers have an agent each.
+    TwoNumbers,
     /// Two senders at once have a session and an answer each.
     TwoSenders,
     /// A turn of 45 seconds is answered, and "typing…" kept up.
@@ -59,12 +69,15 @@ pub struct Claim {
 
 impl Scenario {
     /// Those that leave the world as it is.
-    pub const CALM: [Self; 9] = [
+    pub const CALM: [Self; 12] = [
         Self::RunGivenUp,
         Self::LongTurn,
         Self::Text,
         Self::ThreeTexts,
         Self::CommandWords,
+        Self::Neutral,
+        Self::Roles,
+        Self::ForgedHeader,
         Self::TwoSenders,
         Self::Tools,
         Self::Silence,
@@ -86,6 +99,10 @@ impl Scenario {
             Self::Text => "text",
             Self::ThreeTexts => "three-texts",
             Self::CommandWords => "command-words",
+            Self::Neutral => "neutral",
+            Self::Roles => "roles",
+            Self::ForgedHeader => "forged-header",
+            Self::TwoNumbers => "two-numbers",
             Self::TwoSenders => "two-senders",
             Self::LongTurn => "long-turn",
             Self::Tools => "tools",
@@ -105,7 +122,13 @@ impl Scenario {
         match self {
             Self::Text => "a text is answered",
             Self::ThreeTexts => "three quick texts of one sender are answered in order",
-            Self::CommandWords => "stop, /status and an inline /exec reach the model as text",
+            Self::CommandWords => {
+                "/status, /new, /config, !ls, stop, inline /exec: text, nothing runs"
+            }
+            Self::Neutral => "the same by chat.send, made neutral: text, nothing runs",
+            Self::Roles => "two roles: each in the first line and in the system prompt",
+            Self::ForgedHeader => "a forged header in name, text, caption, file name is data",
+            Self::TwoNumbers => "two numbers: an agent and a session each, answered by each",
             Self::TwoSenders => "two senders at once: a session and an answer each",
             Self::LongTurn => "a turn of 45 s: answered, typing kept up",
             Self::Tools => "tools and several texts: the final text last, nothing twice",
@@ -137,8 +160,14 @@ impl Scenario {
             Self::Text => calm::text(world, self.customer(0)).await,
             Self::ThreeTexts => calm::three_texts(world, self.customer(0)).await,
             Self::CommandWords => {
-                calm::command_words(world, [0, 1, 2].map(|n| self.customer(n))).await
+                door::command_words(world, [0, 1, 2, 3, 4, 5].map(|n| self.customer(n))).await
             }
+            Self::Neutral => door::neutral_texts(world).await,
+            Self::Roles => door::roles(world, self.customer(0)).await,
+            Self::ForgedHeader => {
+                door::forged_header(world, [0, 1, 2, 3].map(|n| self.customer(n))).await
+            }
+            Self::TwoNumbers => routes::two_numbers(world, self.customer(0)).await,
             Self::TwoSenders => calm::two_senders(world, [0, 1].map(|n| self.customer(n))).await,
             Self::LongTurn => calm::long_turn(world, self.customer(0)).await,
             Self::Tools => calm::tools(world, self.customer(0)).await,
@@ -171,6 +200,10 @@ impl Scenario {
             Self::Text
             | Self::ThreeTexts
             | Self::CommandWords
+            | Self::Neutral
+            | Self::Roles
+            | Self::ForgedHeader
+            | Self::TwoNumbers
             | Self::TwoSenders
             | Self::LongTurn
             | Self::Tools

@@ -29,6 +29,9 @@ pub use self::question::Question;
 pub use self::rule::{INTERIM, REFUSAL, Rule};
 use self::wire::Answer;
 
+/// What the model says where no customer asks.
+pub const NO_QUESTION: &str = "Nothing was asked.";
+
 /// The largest request that is read: the gateway's own prompts are some 100 kB.
 const LARGEST_REQUEST: usize = 32 << 20;
 
@@ -60,6 +63,16 @@ impl Ask {
     pub fn begins_turn(&self) -> bool {
         let begins = |question: &Question| !question.resumed && question.tool_results == 0;
         !self.tools.is_empty() && self.question.as_ref().is_some_and(begins)
+    }
+
+    /// What the gateway told the model beside the conversation.
+    pub fn instructions(&self) -> String {
+        question::instructions(&self.messages)
+    }
+
+    /// What stands in a person's place since the model spoke last, with what the gateway put around it.
+    pub fn prompt(&self) -> String {
+        question::prompt(&self.messages)
     }
 
     /// Whether the last question in it is this customer's.
@@ -179,7 +192,7 @@ async fn complete(State(memory): State<Arc<Memory>>, Json(request): Json<Value>)
         at: Instant::now(),
     });
     let Some(question) = question else {
-        return wire::say(&request, Answer::text("Nothing was asked."), Duration::ZERO);
+        return wire::say(&request, Answer::text(NO_QUESTION), Duration::ZERO);
     };
     match Rule::of(&question.words) {
         Rule::Wait(time) => {

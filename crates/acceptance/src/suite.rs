@@ -16,6 +16,9 @@ use crate::world::{Blueprint, World};
 /// to resume a turn.
 const SETTLE: Duration = Duration::from_secs(8);
 
+/// The name of the world of the calm scenarios.
+const CALM: &str = "calm";
+
 /// What is run, and with what.
 #[derive(Debug, Clone)]
 pub struct Suite {
@@ -52,7 +55,7 @@ impl Suite {
             return Vec::new();
         }
         let limited = vec![("GATEWAY_RUN_LIMIT", RUN_LIMIT.as_secs().to_string())];
-        let world = match self.build("calm", limited).await {
+        let world = match self.build(CALM, limited).await {
             Ok(world) => world,
             Err(outcome) => return vec![*outcome],
         };
@@ -187,6 +190,7 @@ impl Suite {
             pairing: self.pairing.clone(),
             folder: folder.clone(),
             variables,
+            routed: kind == CALM && Scenario::CALM.contains(&Scenario::TwoNumbers),
         };
         Box::pin(World::build(&blueprint)).await.map_err(|failure| {
             let outcome = self.say(Outcome {

@@ -20,10 +20,16 @@ use crate::release::{Pairing, Release};
 use crate::script::Model;
 
 /// Customers that the daemon knows. Each scenario has its own, so that scenarios can run side by side.
-const CUSTOMERS: u32 = 80;
+const CUSTOMERS: u32 = 160;
 
 /// The longest until the daemon has read the message list for the first time.
 const FIRST_POLL: Duration = Duration::from_secs(30);
+
+/// The second business number's id, in a world with two.
+const DESK: &str = "100000000000002";
+
+/// The agent that the second number is routed to.
+pub const SALES: &str = "sales";
 
 /// One complete set-up. Fields end in this order: the daemon before what it talks to.
 pub struct World {
@@ -37,6 +43,8 @@ pub struct World {
     pub model: Model,
     /// The customers' side.
     pub kapso: KapsoStandIn,
+    /// The same for the second business number, in a world with two.
+    pub desk: Option<KapsoStandIn>,
     /// What the gateway is.
     pub release: Release,
     _stop: DropGuard,
@@ -55,11 +63,18 @@ pub struct Blueprint {
     pub folder: PathBuf,
     /// Further variables of the daemon.
     pub variables: Vec<(&'static str, String)>,
+    /// Whether there is a second business number, routed to the agent [`SALES`].
+    pub routed: bool,
 }
 
 /// A customer's number, such as `+15550000007`.
 pub fn customer(number: u32) -> String {
     format!("+1555{number:07}")
+}
+
+/// The one customer whose role is `admin`; that of all others is `member`.
+pub fn admin() -> String {
+    customer(CUSTOMERS)
 }
 
 impl World {
@@ -71,11 +86,24 @@ impl World {
         let folder = &blueprint.folder;
         empty(folder)?;
         let stop = CancellationToken::new();
-        let kapso = kapso(stop.clone()).await?;
+        let kapso = kapso(NUMBER, stop.clone()).await?;
+        let mut desk = None;
+        if blueprint.routed {
+            let second = self::kapso(DESK, stop.clone()).await?;
+            kapso.serve_also(&second);
+            desk = Some(second);
+        }
         let model = Model::start()
             .await
             .context("the model cannot be started")?;
-        let gateway = Gateway::new(blueprint.installed.clone(), folder, &model.base_url())?;
+        let agents: &[&str] = if blueprint.routed {
+            &["main", SALES]
+        } else {
+            &[]
+        };
+        let release = blueprint.pairing.release.clone();
+        let installed = blueprint.installed.clone();
+        let gateway = Gateway::new(installed, folder, &model.base_url(), &release, agents)?;
         let proxy = Proxy::start(gateway.port())
             .await
             .context("the proxy cannot be started")?;
@@ -89,7 +117,7 @@ impl World {
             relay: blueprint.pairing.relay,
             sessions_json: gateway.sessions_json(),
             customers: (0..CUSTOMERS).map(customer).collect(),
-            variables: blueprint.variables.clone(),
+            variables: variables(blueprint)?,
         });
         let mut world = Self {
             poller,
@@ -97,7 +125,8 @@ impl World {
             gateway,
             model,
             kapso,
-            release: blueprint.pairing.release.clone(),
+            desk,
+            release,
             _stop: stop.drop_guard(),
         };
         world.gateway.start().await?;
@@ -169,9 +198,25 @@ fn texts(sent: Vec<SentMessage>) -> Vec<String> {
     sent.into_iter().map(|message| message.text).collect()
 }
 
-async fn kapso(stop: CancellationToken) -> anyhow::Result<KapsoStandIn> {
+/// The daemon's variables, with its file beside them: roles and routes cannot be said in variables.
+fn variables(blueprint: &Blueprint) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut text = format!("[security.roles]\nadmin = [\"{}\"]\n", admin());
+    if blueprint.routed {
+        text += &format!(
+            "\n[[numbers]]\nphone_number_id = \"{DESK}\"\nname = \"desk\"\n\n\
+             [[routes]]\nnumber = \"desk\"\nagent = \"{SALES}\"\n"
+        );
+    }
+    let file = blueprint.folder.join("poller.toml");
+    fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
+    let file = file.to_str().context("the folder's name is no text")?;
+    let own = [("KAPSO_CONFIG", file.to_owned())];
+    Ok(own.into_iter().chain(blueprint.variables.clone()).collect())
+}
+
+async fn kapso(number: &str, stop: CancellationToken) -> anyhow::Result<KapsoStandIn> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let number = NumberId::new(NUMBER).context("the number's id is not one")?;
+    let number = NumberId::new(number).context("the number's id is not one")?;
     let options = StandInOptions::new(API_KEY.to_owned(), number);
     KapsoStandIn::start(listener, options, stop)
         .await

@@ -30,7 +30,7 @@ impl Question {
     pub fn read(messages: &Value) -> Option<Self> {
         let (mut resumed, mut tool_results) = (false, 0);
         for message in messages.as_array()?.iter().rev() {
-            match message.get("role").and_then(Value::as_str) {
+            match role(message) {
                 Some("tool") => tool_results += 1,
                 Some("user") => {
                     let text = text(message);
@@ -49,6 +49,28 @@ impl Question {
         }
         None
     }
+}
+
+/// What the gateway tells the model about itself and the conversation.
+pub(super) fn instructions(messages: &Value) -> String {
+    let told = |message: &&Value| matches!(role(message), Some("system" | "developer"));
+    let told = messages.as_array().into_iter().flatten().filter(told);
+    told.map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// What stands in a person's place since the model spoke last. 2026.9.6 adds messages of its own to a person's.
+pub(super) fn prompt(messages: &Value) -> String {
+    let messages = messages.as_array().map(Vec::as_slice).unwrap_or_default();
+    let spoke = messages
+        .iter()
+        .rposition(|message| role(message) == Some("assistant"));
+    let since = &messages[spoke.map_or(0, |at| at + 1)..];
+    let asked = since.iter().filter(|message| role(message) == Some("user"));
+    asked.map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn role(message: &Value) -> Option<&str> {
+    message.get("role")?.as_str()
 }
 
 /// A message's text: as such, or the text parts of a list.
@@ -135,6 +157,20 @@ mod tests {
             { "role": "tool", "content": "x" },
         ]);
         assert_eq!(Question::read(&messages), question("now", false, 1));
+    }
+
+    #[test]
+    fn what_the_gateway_says_is_told_apart_from_what_people_say() {
+        let messages = json!([
+            { "role": "system", "content": "be kind" },
+            { "role": "user", "content": "earlier" },
+            { "role": "assistant", "content": "yes" },
+            { "role": "user", "content": [{ "type": "text", "text": "now" }] },
+            { "role": "user", "content": "the gateway's own" },
+        ]);
+        assert_eq!(instructions(&messages), "be kind");
+        assert_eq!(prompt(&messages), "now\nthe gateway's own");
+        assert_eq!(prompt(&Value::Null), "");
     }
 
     #[test]
