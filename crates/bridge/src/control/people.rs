@@ -35,7 +35,10 @@ pub struct Grants {
 
 /// Asks the guard for a person's role.
 #[derive(Clone)]
-pub struct RoleOf(Arc<dyn Fn(&ChatKey) -> Option<Role> + Send + Sync>);
+pub struct RoleOf(Arc<Guard>);
+
+/// Who may speak, and as whom.
+type Guard = dyn Fn(&ChatKey) -> Option<Role> + Send + Sync;
 
 impl RoleOf {
     /// Asks `guard`, which gives none for whoever may not speak.
