@@ -31,7 +31,7 @@ pub(crate) struct Approve {
     /// The code that the person was told
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     code: String,
-    /// As whom they may speak: a role of the configuration; else the usual one, security.default_role
+    /// As whom they may speak: a role of the configuration; else the usual one
     #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
     role: Option<String>,
 }
