@@ -203,7 +203,7 @@ fn number(number: &Number) -> String {
 
 fn unconfigured(waiting: &Unconfigured) -> String {
     format!(
-        "{}: not configured; waiting: {} with messages, {} with replies",
+        "{}: not configured; {} waiting, {} to send to",
         waiting.number,
         count(waiting.chats, "chat"),
         count(waiting.sends, "chat")
@@ -386,7 +386,7 @@ sends       2 unknown (of these 1 found sent, 1 repeated), 4 undelivered
 whatsapp    sales: no route, list read 40 s ago
             111: ok, list read 4 s ago
             sales (222): no route, list read 40 s ago
-            333: not configured; waiting: 1 chat with messages, 2 chats with replies
+            333: not configured; 1 chat waiting, 2 chats to send to
 ";
         assert!(text.contains(expected), "{text}");
     }

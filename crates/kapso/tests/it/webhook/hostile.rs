@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
 
+use super::numbers::id;
 use crate::data::{BODIES, MESSAGES, NOW, batch, envelope, list_page, number, single};
 
 /// What one arrival or receipt may hold beside words of the body: names, ids made of hashes, reasons of ours.
@@ -274,7 +275,7 @@ fn push(event: Option<&str>, body: &[u8]) -> Result<Pushed, TestCaseError> {
 
 /// Signed for another number, no body brings or hides anything of ours.
 fn under_another_secret(event: Option<&str>, body: &[u8]) -> Result<(), TestCaseError> {
-    let (signer, unproven) = (NumberId::new("1").unwrap(), [number()]);
+    let (signer, unproven) = (id("1"), [number()]);
     let scope = Scope {
         number: &signer,
         beside: &[],

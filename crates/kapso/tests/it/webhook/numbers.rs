@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{only_message, recorded};
 use crate::data::{NOW, body, number};
 
-fn id(text: &str) -> NumberId {
+pub(super) fn id(text: &str) -> NumberId {
     NumberId::new(text).unwrap()
 }
 
