@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::iter;
 use std::time::Duration;
 
-use model::{ChatKey, Content, Identity, Inbound, NumberId, Role, Timestamp};
+use model::{ChatKey, Content, Identity, Inbound, NumberId, Role, Timestamp, UserId};
 
 pub use self::approvals::Approvals;
 pub use self::hours::{Closed, Hours};
@@ -100,12 +100,11 @@ impl Guard {
         let Some(gate) = self.numbers.get(&inbound.number) else {
             return Verdict::Refused;
         };
-        let user = inbound.user.clone().map(Identity::User);
-        let Some(role) = self.role_on(
-            gate,
-            &inbound.chat(),
-            [&inbound.from].into_iter().chain(&user),
-        ) else {
+        let user = match &inbound.from {
+            Identity::User(user) => Some(user),
+            Identity::Phone(_) => inbound.user.as_ref(),
+        };
+        let Some(role) = self.role_on(gate, &inbound.chat(), user) else {
             return match gate.policy.strangers {
                 Strangers::Paired { .. } => Verdict::Unpaired,
                 Strangers::Refused | Strangers::Admitted(_) => Verdict::Refused,
@@ -129,30 +128,25 @@ impl Guard {
         self.role_on(self.numbers.get(&chat.number)?, chat, None)
     }
 
-    /// The person's role by any of their names; `others` need not be canonical.
-    fn role_on<'n>(
-        &self,
-        gate: &Gate,
-        chat: &ChatKey,
-        others: impl IntoIterator<Item = &'n Identity>,
-    ) -> Option<Role> {
+    /// The role of the person of `chat`, who may have a user id beside the number. An operator's approval counts where the
+    /// mode leaves room for it: an allowlist is the list alone.
+    fn role_on(&self, gate: &Gate, chat: &ChatKey, user: Option<&UserId>) -> Option<Role> {
+        let user = user.map(|user| {
+            let user = Identity::User(user.clone());
+            ChatKey::new(chat.number.clone(), &user)
+        });
+        let mut names = iter::once(chat).chain(&user);
         let policy = &gate.policy;
-        let by_name = || {
-            policy.listed(
-                others
-                    .into_iter()
-                    .filter(|name| matches!(name, Identity::User(_))),
-            )
-        };
-        let listed = policy.listed(iter::once(chat.peer())).or_else(by_name);
-        let open = match &policy.strangers {
-            Strangers::Admitted(role) => Some(role),
-            Strangers::Refused | Strangers::Paired { .. } => None,
-        };
-        listed
-            .cloned()
-            .or_else(|| self.approvals.role(chat))
-            .or_else(|| open.cloned())
+        let listed = names.clone().find_map(|name| policy.roles.get(name.peer()));
+        if let Some(role) = listed {
+            return Some(role.clone());
+        }
+        let mut approved = || names.find_map(|name| self.approvals.role(name));
+        match &policy.strangers {
+            Strangers::Refused => None,
+            Strangers::Paired { .. } => approved(),
+            Strangers::Admitted(role) => approved().or_else(|| Some(role.clone())),
+        }
     }
 
     /// Counts a message that is about to be handed over.

@@ -48,14 +48,6 @@ pub enum OverLimit {
 }
 
 impl Policy {
-    /// The role that the configuration gives to a person known by `names`, all of them the provider's.
-    pub(super) fn listed<'n>(
-        &self,
-        names: impl IntoIterator<Item = &'n Identity>,
-    ) -> Option<&Role> {
-        names.into_iter().find_map(|name| self.roles.get(name))
-    }
-
     /// The command of the gateway that `inbound` is, if a sender with `role` may use it: the command, and what follows it.
     pub fn command<'i>(&self, role: &Role, inbound: &'i Inbound) -> Option<(String, &'i str)> {
         let allowed = self.commands.get(role)?;

@@ -135,11 +135,39 @@ fn pairing_refuses_until_the_operator_approves() {
 }
 
 #[test]
-fn the_list_counts_more_than_an_approval() {
-    let listed = closed();
-    let ann = from(ANN, text("hi"));
-    listed.approvals.approve(&ann.chat(), role_named("guest"));
-    assert_eq!(role(&listed, &ann).as_deref(), Some("admin"));
+fn an_approval_counts_under_either_name() {
+    let user = UserId::new("AR.1049384756102").unwrap();
+    let pairing = guard(
+        Strangers::Paired {
+            message: "{code}".to_owned(),
+        },
+        &[],
+    );
+    let by_id = from(user.as_str(), text("hi"));
+    pairing
+        .approvals
+        .approve(&by_id.chat(), role_named("member"));
+    let with_both = Inbound {
+        user: Some(user),
+        ..from(ANN, text("hi"))
+    };
+    assert_eq!(role(&pairing, &with_both).as_deref(), Some("member"));
+}
+
+#[test]
+fn the_list_counts_more_than_an_approval_and_an_allowlist_knows_none() {
+    let (ann, bob) = (from(ANN, text("hi")), from("+15551234567", text("hi")));
+    for strangers in [Strangers::Refused, Strangers::Admitted(role_named("open"))] {
+        let open = strangers != Strangers::Refused;
+        let guard = guard(strangers, &[(ANN, "admin")]);
+        for inbound in [&ann, &bob] {
+            guard
+                .approvals
+                .approve(&inbound.chat(), role_named("guest"));
+        }
+        assert_eq!(role(&guard, &ann).as_deref(), Some("admin"));
+        assert_eq!(role(&guard, &bob).as_deref(), open.then_some("guest"));
+    }
 }
 
 #[test]

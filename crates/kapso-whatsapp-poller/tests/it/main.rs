@@ -120,21 +120,45 @@ async fn check_shows_the_effective_configuration_and_no_secret() -> anyhow::Resu
 #[tokio::test]
 async fn what_this_version_cannot_do_is_refused_by_name() -> anyhow::Result<()> {
     let world = World::new().await?;
-    for (variable, value) in [
-        ("KAPSO_MODE", "tailscale"),
-        ("KAPSO_SECURITY_MODE", "pairing"),
+    let output = world
+        .daemon(&["--check"])
+        .env("KAPSO_MODE", "tailscale")
+        .output()
+        .await?;
+    let told = words(&output.stderr);
+    ensure!(
+        output.status.code() == Some(2) && told.contains("tailscale"),
+        "{told}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_route_to_nothing_a_bad_zone_and_an_empty_role_are_found_by_check() -> anyhow::Result<()>
+{
+    let world = World::new().await?;
+    let file = world.dir.path().join("bad.toml");
+    std::fs::write(
+        &file,
+        "[security.roles]\nadmin = []\n[[routes]]\nnumber = \"sales\"\nagent = \"desk\"\n\
+         [rules.hours]\nzone = \"Europe/Pariss\"\nopen = \"09:00\"\nclose = \"18:00\"\n",
+    )?;
+    let output = world
+        .daemon(&["--check", "--config"])
+        .arg(&file)
+        .output()
+        .await?;
+    let told = words(&output.stderr);
+    for part in [
+        "security.roles.admin",
+        "routes",
+        "sales",
+        "nearest one is Europe/Paris",
+        "bad.toml",
     ] {
-        let output = world
-            .daemon(&["--check"])
-            .env(variable, value)
-            .output()
-            .await?;
-        let told = words(&output.stderr);
-        ensure!(
-            output.status.code() == Some(2) && told.contains(value),
-            "{told}"
-        );
+        ensure!(told.contains(part), "no {part:?} in: {told}");
     }
+    ensure!(output.status.code() == Some(2), "{:?}", output.status);
     Ok(())
 }
 
