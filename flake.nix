@@ -48,8 +48,8 @@
       homeManagerModules.default = import ./nix/module.nix self;
       nixosModules.default = import ./nix/nixos.nix self;
 
-      # What nix-openclaw's customPlugins read: the command line for the agent, and the skill that explains it. `requiredEnv`
-      # names variables that hold paths of files, which nix-openclaw checks.
+      # What nix-openclaw's customPlugins read: the command line for the agent, and the skill that explains it.
+      # `requiredEnv` names variables that hold paths of files, which nix-openclaw checks.
       openclawPlugin = system: {
         name = "kapso-whatsapp";
         skills = [ ./skills/whatsapp ];

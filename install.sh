@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs kapso-whatsapp-poller and kapso-whatsapp-cli for the user who runs it: a static build, compared with its checksum.
-# Needs no root, curl or wget, tar, and sha256sum or shasum. Nothing is changed unless everything was fetched and is right.
+# Installs kapso-whatsapp-poller and kapso-whatsapp-cli for the user who runs it: a static build, compared with its
+# checksum. Needs no root, curl or wget, tar, and sha256sum or shasum. Nothing is changed unless everything was fetched
+# and is right.
 set -eu
 
 # The release workflow puts the repository's name here when it attaches this file to a release.

@@ -1,5 +1,5 @@
-# What the modules make of options, without nixpkgs: nix-instantiate --eval --strict --json nix/eval-test.nix -A failed gives []
-# when all is well. `keys` are the keys of the configuration file for which there are options.
+# What the modules make of options, without nixpkgs: nix-instantiate --eval --strict --json nix/eval-test.nix -A failed
+# gives [] when all is well. `keys` are the keys of the configuration file for which there are options.
 let
   inherit (import ./lib-stub.nix) lib evaluate;
   self.packages.x86_64-linux = { poller = "/store/poller"; cli = "/store/cli"; };
@@ -55,15 +55,22 @@ let
     the_check_opens_no_secret = !(contains "/run/secrets" (homeFile everything).script);
     the_check_may_be_left_out = (homeFile (least // { checkConfig = false; })).value == { };
     secrets_are_credentials_of_the_service =
-      homeService.Service.LoadCredential == [ "KAPSO_API_KEY:/run/secrets/key" "KAPSO_PHONE_NUMBER_ID:/run/secrets/number" ]
+      homeService.Service.LoadCredential == [
+        "KAPSO_API_KEY:/run/secrets/key"
+        "KAPSO_PHONE_NUMBER_ID:/run/secrets/number"
+      ]
       && hostService.serviceConfig.LoadCredential == homeService.Service.LoadCredential;
-    secrets_are_in_no_environment = !(homeService.Service ? Environment) && !(hostService.environment ? KAPSO_API_KEY_FILE);
+    secrets_are_in_no_environment =
+      !(homeService.Service ? Environment) && !(hostService.environment ? KAPSO_API_KEY_FILE);
     the_command_line_finds_the_secrets_too =
-      contains "--set-default KAPSO_API_KEY_FILE '/run/secrets/key'" (builtins.head (home least).config.home.packages).postBuild;
-    the_service_comes_back_after_a_pause = homeService.Service.Restart == "always" && homeService.Service.RestartSec == 5
+      contains "--set-default KAPSO_API_KEY_FILE '/run/secrets/key'"
+        (builtins.head (home least).config.home.packages).postBuild;
+    the_service_comes_back_after_a_pause =
+      homeService.Service.Restart == "always" && homeService.Service.RestartSec == 5
       && hostService.serviceConfig.Restart == "always" && homeService.Unit.StartLimitIntervalSec == 0;
     both_services_are_walled_in =
-      homeService.Service.NoNewPrivileges && hostService.serviceConfig.NoNewPrivileges && hostService.serviceConfig.DynamicUser;
+      homeService.Service.NoNewPrivileges && hostService.serviceConfig.NoNewPrivileges
+      && hostService.serviceConfig.DynamicUser;
     the_original_module_s_options_are_taken = !(fails (home {
       enable = true;
       package = "/store/poller";
@@ -75,7 +82,8 @@ let
       secrets = accounts // { webhookVerifyTokenFile = "/a"; webhookSecretFile = "/b"; gatewayTokenFile = "/c"; };
     }));
     an_unknown_option_is_an_error = fails (home { delivery.pollIntervall = 5; });
-    a_wrong_type_is_an_error = fails (home { delivery.pollInterval = "5"; }) && fails (home { delivery.pollInterval = 4; });
+    a_wrong_type_is_an_error =
+      fails (home { delivery.pollInterval = "5"; }) && fails (home { delivery.pollInterval = 4; });
     an_unknown_choice_is_an_error = fails (home { security.mode = "opne"; });
     a_number_needs_its_id = fails (home { numbers = [{ name = "sales"; }]; });
     the_host_s_module_refuses_what_needs_a_home =
@@ -102,5 +110,8 @@ in
   failed = builtins.filter (name: !tests.${name}) (builtins.attrNames tests);
   passed = builtins.length (builtins.attrNames tests);
   keys = within "" (removeAttrs (home { }).options own);
-  secrets = builtins.attrNames (import ./settings.nix { inherit lib; cfg = (home { secrets = builtins.mapAttrs (_: _: "/f") (home { }).cfg.secrets; }).cfg; }).secrets;
+  secrets = builtins.attrNames (import ./settings.nix {
+    inherit lib;
+    cfg = (home { secrets = builtins.mapAttrs (_: _: "/a/file") (home { }).cfg.secrets; }).cfg;
+  }).secrets;
 }

@@ -1,10 +1,14 @@
-# As much of nixpkgs' `lib` and `pkgs` as the modules here use, for hosts where nixpkgs cannot be had; and an evaluation of a module
-# with it. Types are checked as nixpkgs checks them, options that do not exist are errors, and derivations are their own scripts.
+# As much of nixpkgs' `lib` and `pkgs` as the modules here use, for hosts where nixpkgs cannot be had; and an evaluation
+# of a module with it. Types are checked as nixpkgs checks them, options that do not exist are errors, and derivations
+# are their own scripts.
 let
   where = builtins.concatStringsSep ".";
   isOption = value: (value._type or "") == "option";
 
-  type = name: check: { inherit name; read = path: value: if check value then value else throw "${where path} is no ${name}"; };
+  type = name: check: {
+    inherit name;
+    read = path: value: if check value then value else throw "${where path} is no ${name}";
+  };
 
   types = {
     str = type "text" builtins.isString;
@@ -15,7 +19,11 @@ let
       type "whole number from ${toString least} to ${toString most}"
         (value: builtins.isInt value && value >= least && value <= most);
     enum = values: type "one of ${where values}" (value: builtins.elem value values);
-    nullOr = sub: { name = "null or ${sub.name}"; inherit sub; read = path: value: if value == null then null else sub.read path value; };
+    nullOr = sub: {
+      name = "null or ${sub.name}";
+      inherit sub;
+      read = path: value: if value == null then null else sub.read path value;
+    };
     listOf = sub: {
       name = "list of ${sub.name}";
       inherit sub;
@@ -75,7 +83,8 @@ rec {
     mapAttrs' = f: set: builtins.listToAttrs (map (name: f name set.${name}) (builtins.attrNames set));
     mapAttrsToList = f: set: map (name: f name set.${name}) (builtins.attrNames set);
     filterAttrs = keep: set:
-      builtins.listToAttrs (builtins.filter ({ name, value }: keep name value) (lib.mapAttrsToList lib.nameValuePair set));
+      builtins.listToAttrs
+        (builtins.filter ({ name, value }: keep name value) (lib.mapAttrsToList lib.nameValuePair set));
     optionalAttrs = condition: set: if condition then set else { };
     optionalString = condition: text: if condition then text else "";
     concatStrings = builtins.concatStringsSep "";

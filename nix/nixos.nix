@@ -14,9 +14,8 @@ in
     assertions = [
       {
         assertion = cfg.gateway.relay != "jsonl" && cfg.delivery.mode != "tailscale";
-        message = ''
-          services.kapso-whatsapp: relay = "jsonl" and tailscale delivery need the gateway's user: use the home-manager module
-        '';
+        message = "services.kapso-whatsapp: relay = \"jsonl\" and tailscale delivery need the gateway's user: "
+          + "take the home-manager module";
       }
       {
         assertion = cfg.state.dir == null;

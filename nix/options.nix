@@ -1,8 +1,8 @@
 # The options of services.kapso-whatsapp, for the home-manager and the NixOS module alike.
 #
-# An option is named after its key in the configuration file: `delivery.poll_interval` is `delivery.pollInterval`. `null` leaves
-# a key out of the file, so that the program's own default holds; no default stands here a second time. docs/configuration.md
-# has them all. packaging/nix-keys.py compares this file with the program's keys.
+# An option is named after its key in the configuration file: `delivery.poll_interval` is `delivery.pollInterval`.
+# `null` leaves a key out of the file, so that the program's own default holds; no default stands here a second time.
+# docs/configuration.md has them all. packaging/nix-keys.py compares this file with the program's keys.
 { lib, packages }:
 let
   inherit (lib) mkEnableOption mkOption types;
@@ -23,8 +23,8 @@ let
     default = null;
     example = "/run/secrets/${variable}";
     description = ''
-      A file outside the Nix store with the value of ${variable}, as sops-nix and agenix make them. It is read when the service
-      starts; its content is in no environment and in no file of the store.
+      A file outside the Nix store with the value of ${variable}, as sops-nix and agenix make them. It is read when the
+      service starts; its content is in no environment and in no file of the store.
     '';
   };
 
@@ -32,8 +32,10 @@ let
 
   # What [security] and [numbers.security] have in common.
   guard = {
-    mode = key (types.enum [ "allowlist" "open" "pairing" ]) "Who may write: numbers with a role, everyone, or also strangers who show a code.";
-    roles = key (types.attrsOf names) "Phone numbers and WhatsApp user ids, by role. They stand in the Nix store, which every user can read.";
+    mode = key (types.enum [ "allowlist" "open" "pairing" ])
+      "Who may write: numbers with a role, everyone, or also strangers who show a code.";
+    roles = key (types.attrsOf names)
+      "Phone numbers and WhatsApp user ids, by role. They stand in the Nix store, which every user can read.";
     denyMessage = text "What a stranger is told, once a day at most; an empty text sends nothing.";
     rateLimit = whole 1 1000000 "Messages of one sender that are handed over in each rateWindow.";
     rateWindow = whole 1 86400 "Seconds.";
@@ -41,14 +43,16 @@ let
     defaultRole = text "The role of numbers from the environment, and of strangers in open mode.";
     overLimit = key (types.enum [ "wait" "drop" ]) "What becomes of messages over the rate.";
     pairingMessage = text "What a stranger is told in pairing mode; it has to contain {code}.";
-    gatewayCommands = key commands "The gateway's own commands that a role may use: a list, or true for the usual ones.";
+    gatewayCommands = key commands
+      "The gateway's own commands that a role may use: a list, or true for the usual ones.";
   };
 
   number = types.submodule {
     options = {
       phoneNumberId = mkOption { type = types.str; description = "The business number, by Meta's id of it."; };
       name = text "What routes call it.";
-      webhookSecretFile = key types.str "A file with the key of its webhook's signatures, which the service's user can read.";
+      webhookSecretFile = key types.str
+        "A file with the key of its webhook's signatures, which the service's user can read.";
       security = guard;
     };
   };
@@ -90,14 +94,14 @@ in
   checkConfig = mkOption {
     type = types.bool;
     default = true;
-    description = "Whether the configuration is checked when it is built. Switch it off where the build host cannot run the program.";
+    description = "Whether the configuration is checked when it is built. Switch it off where the build host cannot run it.";
   };
 
   extraSettings = mkOption {
     type = types.attrsOf types.anything;
     default = { };
     example = { delivery.poll_interval = 15; };
-    description = "Keys by their names in the configuration file, for those that have no option here. They win over options.";
+    description = "Keys by their names in the file, for those that have no option here. They win over options.";
   };
 
   secrets = {
@@ -166,7 +170,8 @@ in
     approveReply = text "What their sender is told.";
     hours = {
       zone = text "The time zone of the business hours, such as America/Lima.";
-      days = key (types.listOf (types.enum [ "mon" "tue" "wed" "thu" "fri" "sat" "sun" ])) "The days on which it opens.";
+      days = key (types.listOf (types.enum [ "mon" "tue" "wed" "thu" "fri" "sat" "sun" ]))
+        "The days on which it opens.";
       open = text "When it opens: 09:00.";
       close = text "When it closes; a time before open is one of the next day.";
       reply = text "What is sent once for each time that it is closed.";

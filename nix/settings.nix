@@ -6,7 +6,8 @@ let
     [ "a" "b" "c" "d" "e" "f" "g" "h" "i" "j" "k" "l" "m" "n" "o" "p" "q" "r" "s" "t" "u" "v" "w" "x" "y" "z" ]
     [ "A" "B" "C" "D" "E" "F" "G" "H" "I" "J" "K" "L" "M" "N" "O" "P" "Q" "R" "S" "T" "U" "V" "W" "X" "Y" "Z" ];
 
-  # A table: options as keys, without those that are not set. Names below roles, gatewayCommands and chats are the user's own.
+  # A table: options as keys, without those that are not set. Names below roles, gatewayCommands and chats are the
+  # user's own.
   set = lib.filterAttrs (_: value: value != null);
   table = options: lib.mapAttrs' (name: lib.nameValuePair (snake name)) (set options);
   filled = lib.filterAttrs (_: value: value != { } && value != null);

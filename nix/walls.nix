@@ -1,4 +1,5 @@
-# What both units forbid the service; packaging/systemd/user/kapso-whatsapp.service says why no more in a user's own manager.
+# What both units forbid the service; packaging/systemd/user/kapso-whatsapp.service says why no more in a user's own
+# manager.
 {
   UMask = "0077";
   NoNewPrivileges = true;

@@ -11,4 +11,5 @@ trap 'rm -rf "$folder"' EXIT
 install -m 755 "$build/kapso-whatsapp-poller" "$build/kapso-whatsapp-cli" "$folder"
 install -m 644 LICENSE CHANGELOG.md README.md config.example.toml "$folder"
 cp -R packaging/systemd skills docs "$folder"
-tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$folder" -cf - . | gzip -n >"$out/kapso-whatsapp-$target.tar.gz"
+tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$folder" -cf - . |
+    gzip -n >"$out/kapso-whatsapp-$target.tar.gz"

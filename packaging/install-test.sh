@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh against a server on loopback, with archives whose programs are scripts. Each case has a home of its own, and says
-# what it shows. Needs python3, curl, wget and tar.
+# install.sh against a server on loopback, with archives whose programs are scripts. Each case has a home of its own,
+# and says what it shows. Needs python3, curl, wget and tar.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -42,7 +42,8 @@ machine() {
 install() {
     home=$(mktemp -d "$work/home.XXXX")
     code=0
-    said=$(env -i HOME="$home" PATH="${path:-$PATH}" KAPSO_WHATSAPP_URL="$url" sh "$root/install.sh" "$@" 2>&1) || code=$?
+    said=$(env -i HOME="$home" PATH="${path:-$PATH}" KAPSO_WHATSAPP_URL="$url" \
+        sh "$root/install.sh" "$@" 2>&1) || code=$?
 }
 
 fail() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that what docs/troubleshooting.md quotes from the program is really said by it: the first text in `code` of each row of its
-tables has to stand in the sources. Rows on what `trace` shows are of another kind: their words are states and reasons.
+"""Checks that what docs/troubleshooting.md quotes from the program is really said by it: the first text in `code` of
+each row of its tables has to stand in the sources. Rows on what `trace` shows are of another kind: their words are
+states and reasons.
 """
 
 import re

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the metrics that the dashboard, the alerts and docs/operations.md name with those that the daemon has, and checks that
-Prometheus can read every expression of the dashboard. Needs promtool.
+"""Compares the metrics that the dashboard, the alerts and docs/operations.md name with those that the daemon has, and
+checks that Prometheus can read every expression of the dashboard. Needs promtool.
 
-The daemon's are read from crates/bridge/src/control/metrics.rs and crates/store/src/counters.rs, where each stands as a text.
+The daemon's are read from crates/bridge/src/control/metrics.rs and crates/store/src/counters.rs, where each stands as a
+text.
 """
 
 import json

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the options of the Nix modules with the program's keys: every key has an option, and no option is without a key.
+"""Compares the options of the Nix modules with the program's keys: every key has an option, and no option is without a
+key.
 
-The keys are those of the table in docs/configuration.md, which a test of the program keeps complete. What config.example.toml
-sets is compared as well, so that neither document can be the only one that is right.
+The keys are those of the table in docs/configuration.md, which a test of the program keeps complete. What
+config.example.toml sets is compared as well, so that neither document can be the only one that is right.
 
 Usage: nix-keys.py EVALUATION.json, made by `nix-instantiate --eval --strict --json nix/eval-test.nix`
 """

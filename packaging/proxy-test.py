@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the proxies of docs/reverse-proxy.md, as they stand there, in front of the daemon, and pushes messages through them.
+"""Runs the proxies of docs/reverse-proxy.md, as they stand there, in front of the daemon, and pushes messages through
+them.
 
-Only what a test cannot have is exchanged in their configuration: name, ports, certificate. Needs nginx, caddy and openssl.
+Only what a test cannot have is exchanged in their configuration: name, ports, certificate. Needs nginx, caddy and
+openssl.
 
 Usage: proxy-test.py POLLER CLI [nginx] [caddy]
 """
@@ -65,27 +67,35 @@ def exchanged(text: str, changes: dict[str, str]) -> str:
 
 def nginx(folder: Path, port: int, bridge: int) -> list[str]:
     live = f"/etc/letsencrypt/live/{NAME}"
-    server = exchanged(documented("nginx"), {
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        f"{live}/fullchain.pem": str(folder / "cert.pem"),
-        f"{live}/privkey.pem": str(folder / "key.pem"),
-        "127.0.0.1:18790": f"127.0.0.1:{bridge}",
-    })
+    server = exchanged(
+        documented("nginx"),
+        {
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            f"{live}/fullchain.pem": str(folder / "cert.pem"),
+            f"{live}/privkey.pem": str(folder / "key.pem"),
+            "127.0.0.1:18790": f"127.0.0.1:{bridge}",
+        },
+    )
     (folder / "nginx.conf").write_text(
         # Its workers write large bodies into the folder, which is this user's.
         ("user root;\n" if os.geteuid() == 0 else "")
         + f"pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n"
-        + "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        + "".join(
+            f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         + f"access_log off;\n{server}}}\n"
     )
     return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
 
 
 def caddy(folder: Path, port: int, bridge: int) -> list[str]:
-    site = exchanged(documented("caddyfile"), {
-        f"{NAME} {{": f"https://{NAME}:{port} {{\n\ttls {folder}/cert.pem {folder}/key.pem",
-        "127.0.0.1:18790": f"127.0.0.1:{bridge}",
-    })
+    site = exchanged(
+        documented("caddyfile"),
+        {
+            f"{NAME} {{": f"https://{NAME}:{port} {{\n\ttls {folder}/cert.pem {folder}/key.pem",
+            "127.0.0.1:18790": f"127.0.0.1:{bridge}",
+        },
+    )
     (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}")
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
@@ -100,11 +110,15 @@ class Front:
         self.port = port
         self.context = ssl.create_default_context(cafile=str(certificate))
 
-    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=15)
         connection = http.client.HTTPConnection(NAME, self.port, timeout=15)
         connection.sock = self.context.wrap_socket(raw, server_hostname=NAME)
-        connection.request(method, path, body, {"Content-Type": "application/json", "Connection": "close", **(headers or {})})
+        connection.request(
+            method, path, body, {"Content-Type": "application/json", "Connection": "close", **(headers or {})}
+        )
         answer = connection.getresponse()
         status, content = answer.status, answer.read()
         connection.close()
@@ -117,15 +131,33 @@ class Front:
 
 
 def message(wamid: str, text: str) -> bytes:
-    return json.dumps({
-        "message": {
-            "id": wamid, "timestamp": str(int(time.time())), "type": "text", "from": "15551234567", "text": {"body": text},
-            "kapso": {"direction": "inbound", "status": "received", "origin": "cloud_api", "has_media": False, "content": text},
+    return json.dumps(
+        {
+            "message": {
+                "id": wamid,
+                "timestamp": str(int(time.time())),
+                "type": "text",
+                "from": "15551234567",
+                "text": {"body": text},
+                "kapso": {
+                    "direction": "inbound",
+                    "status": "received",
+                    "origin": "cloud_api",
+                    "has_media": False,
+                    "content": text,
+                },
+            },
+            "conversation": {
+                "id": "c",
+                "phone_number": "+15551234567",
+                "phone_number_id": NUMBER,
+                "contact_name": "Ana",
+            },
+            "is_new_conversation": False,
+            "phone_number_id": NUMBER,
         },
-        "conversation": {"id": "c", "phone_number": "+15551234567", "phone_number_id": NUMBER, "contact_name": "Ana"},
-        "is_new_conversation": False,
-        "phone_number_id": NUMBER,
-    }, ensure_ascii=False).encode()
+        ensure_ascii=False,
+    ).encode()
 
 
 def check(proxy: str, front: Front, recorded) -> None:
@@ -157,15 +189,39 @@ def main(poller: str, cli: str, *proxies: str) -> None:
 
     try:
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}", "-addext",
-             f"subjectAltName=DNS:{NAME}", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-            check=True, capture_output=True)
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN={NAME}",
+                "-addext",
+                f"subjectAltName=DNS:{NAME}",
+                "-keyout",
+                folder / "key.pem",
+                "-out",
+                folder / "cert.pem",
+            ],
+            check=True,
+            capture_output=True,
+        )
         bridge = free_port()
         plain = {"PATH": os.environ["PATH"], "HOME": str(folder)}
         ours = plain | {
-            "KAPSO_API_KEY": "key", "KAPSO_PHONE_NUMBER_ID": NUMBER, "KAPSO_BASE_URL": "http://127.0.0.1:1",
-            "KAPSO_MODE": "domain", "KAPSO_WEBHOOK_ADDR": f"127.0.0.1:{bridge}", "KAPSO_WEBHOOK_SECRET": SECRET,
-            "KAPSO_WEBHOOK_VERIFY_TOKEN": TOKEN, "KAPSO_ALLOWED_NUMBERS": "+15551234567", "KAPSO_STATE_DIR": str(folder / "state"),
+            "KAPSO_API_KEY": "key",
+            "KAPSO_PHONE_NUMBER_ID": NUMBER,
+            "KAPSO_BASE_URL": "http://127.0.0.1:1",
+            "KAPSO_MODE": "domain",
+            "KAPSO_WEBHOOK_ADDR": f"127.0.0.1:{bridge}",
+            "KAPSO_WEBHOOK_SECRET": SECRET,
+            "KAPSO_WEBHOOK_VERIFY_TOKEN": TOKEN,
+            "KAPSO_ALLOWED_NUMBERS": "+15551234567",
+            "KAPSO_STATE_DIR": str(folder / "state"),
         }
         start([poller], "poller", bridge, ours)
 
@@ -178,7 +234,7 @@ def main(poller: str, cli: str, *proxies: str) -> None:
             check(proxy, Front(port, folder / "cert.pem"), recorded)
     finally:
         for process in reversed(processes):
-            # The daemon is first; it would take eight seconds to finish what is in flight, and has nobody to finish it for.
+            # The daemon is first; it would take eight seconds to finish what is in flight, for nobody.
             process.kill() if process is processes[0] else process.terminate()
             process.wait(timeout=PATIENCE)
         shutil.rmtree(folder)

@@ -1,5 +1,5 @@
-# The formula for a tap. The release workflow puts in the repository, the version and the checksum of the source archive, and
-# attaches the result to the release.
+# The formula for a tap. The release workflow puts in the repository, the version and the checksum of the source
+# archive, and attaches the result to the release.
 class KapsoWhatsapp < Formula
   desc "Official WhatsApp number for an OpenClaw agent, through Kapso"
   homepage "https://github.com/@REPOSITORY@"
