@@ -1,7 +1,7 @@
 # What the modules make of options, without nixpkgs: nix-instantiate --eval --strict --json nix/eval-test.nix -A failed
 # gives [] when all is well. `keys` are the keys of the configuration file for which there are options.
 let
-  inherit (import ./lib-stub.nix) lib evaluate;
+  inherit (import ./lib-stub.nix) lib evaluate nixpkgs;
   self.packages.x86_64-linux = { poller = "/store/poller"; cli = "/store/cli"; };
   home = evaluate (import ./module.nix self);
   host = evaluate (import ./nixos.nix self);
@@ -25,6 +25,10 @@ let
     rules.hours = { zone = "America/Lima"; open = "09:00"; close = "18:00"; };
     extraSettings = { delivery.poll_interval = 20; newSection.new_key = 1; };
   };
+
+  flake = import ../flake.nix;
+  outputs = flake.outputs { inherit nixpkgs; self = outputs; };
+  plugin = outputs.openclawPlugin "aarch64-linux";
 
   homeService = (home least).config.systemd.user.services.kapso-whatsapp;
   hostService = (host least).config.systemd.services.kapso-whatsapp;
@@ -89,6 +93,21 @@ let
     the_host_s_module_refuses_what_needs_a_home =
       builtins.any (a: !a.assertion) (host (least // { gateway.relay = "jsonl"; })).config.assertions
       && builtins.all (a: a.assertion) (host least).config.assertions;
+    the_flake_has_what_its_users_name = builtins.all (name: outputs ? ${name})
+      [ "packages" "overlays" "homeManagerModules" "nixosModules" "openclawPlugin" "checks" "devShells" "formatter" ];
+    packages_have_the_workspace_s_version_and_sources =
+      let poller = outputs.packages.x86_64-linux.poller; in
+      poller.pname == "kapso-whatsapp-poller" && builtins.match "[0-9]+\\.[0-9]+\\.[0-9]+" poller.version != null
+      && builtins.pathExists (poller.src + "/Cargo.lock");
+    the_modules_take_the_flake_s_packages =
+      (evaluate outputs.homeManagerModules.default { enable = true; }).cfg.package.pname == "kapso-whatsapp-poller";
+    the_overlay_has_both_programs =
+      builtins.attrNames (outputs.overlays.default nixpkgs.legacyPackages.x86_64-linux { })
+      == [ "kapso-whatsapp-cli" "kapso-whatsapp-poller" ];
+    openclaw_gets_a_skill_that_is_there_and_its_program =
+      builtins.pathExists (builtins.head plugin.skills + "/SKILL.md")
+      && (builtins.head plugin.packages).pname == "kapso-whatsapp-cli"
+      && plugin.needs.requiredEnv == [ "KAPSO_API_KEY_FILE" "KAPSO_PHONE_NUMBER_ID_FILE" ];
   };
 
   # The options that are no keys: they belong to the module.

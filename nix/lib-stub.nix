@@ -99,6 +99,24 @@ rec {
     runCommand = name: environment: script: { inherit name environment script; outPath = "/store/${name}"; };
     symlinkJoin = set: set // { outPath = "/store/${set.name}"; };
     formats.toml = { }: { generate = name: value: { inherit name value; outPath = "/store/${name}"; }; };
+    rustPlatform.buildRustPackage = set: set // { outPath = "/store/${set.pname}-${set.version}"; };
+  };
+
+  # The input of the flake.
+  nixpkgs = {
+    legacyPackages = builtins.listToAttrs (map
+      (system: { name = system; value = pkgs // { stdenv.hostPlatform.system = system; }; })
+      [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ]);
+    lib = lib // {
+      genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
+      # A file that is not there is an error, as it is in nixpkgs.
+      fileset = {
+        toSource = { root, fileset }: builtins.deepSeq fileset root;
+        unions = map (path: if builtins.pathExists path then path else throw "${toString path} is not there");
+      };
+      licenses.mit = "MIT";
+      platforms.unix = [ ];
+    };
   };
 
   # The module's options, the values of services.kapso-whatsapp, and everything that the module defines then.

@@ -94,7 +94,7 @@ in
   checkConfig = mkOption {
     type = types.bool;
     default = true;
-    description = "Whether the configuration is checked when it is built. Switch it off where the build host cannot run it.";
+    description = "Whether the configuration is checked when it is built; off where the build host cannot run it.";
   };
 
   extraSettings = mkOption {
