@@ -65,7 +65,10 @@ in
         ProtectSystem = "strict";
         RemoveIPC = true;
         DevicePolicy = "closed";
-      } // import ./walls.nix;
+      } // import ./walls.nix // {
+        MemoryDenyWriteExecute = true;
+        RestrictAddressFamilies = [ "AF_INET" "AF_INET6" "AF_UNIX" ];
+      };
     };
   };
 }

@@ -4,8 +4,7 @@
   UMask = "0077";
   NoNewPrivileges = true;
   LockPersonality = true;
-  MemoryDenyWriteExecute = true;
-  RestrictAddressFamilies = [ "AF_INET" "AF_INET6" "AF_UNIX" ];
+  RestrictAddressFamilies = [ "AF_INET" "AF_INET6" "AF_UNIX" "AF_NETLINK" ];
   RestrictNamespaces = true;
   RestrictRealtime = true;
   RestrictSUIDSGID = true;

@@ -4,7 +4,8 @@
 #
 #   packaging/check.sh [POLLER CLI]        # built programs; target/debug by default, for the proxies
 #
-# Debian: nix-bin shellcheck nginx-light caddy prometheus ruby systemd openssl curl wget python3
+# Debian: nix-bin shellcheck nginx-light caddy prometheus ruby systemd openssl curl wget python3. The unit under a real
+# manager is packaging/unit-test.sh, which needs root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
