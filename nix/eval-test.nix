@@ -1,5 +1,6 @@
 # What the modules make of options, without nixpkgs: nix-instantiate --eval --strict --json nix/eval-test.nix -A failed
-# gives [] when all is well. `keys` are the keys of the configuration file for which there are options.
+# gives [] when all is well. `keys` are the keys of the configuration file for which there are options, `sample` is a file
+# with nearly all of them, for the program to judge.
 let
   inherit (import ./lib-stub.nix) lib evaluate nixpkgs;
   self.packages.x86_64-linux = { poller = "/store/poller"; cli = "/store/cli"; };
@@ -29,6 +30,70 @@ let
   flake = import ../flake.nix;
   outputs = flake.outputs { inherit nixpkgs; self = outputs; };
   plugin = outputs.openclawPlugin "aarch64-linux";
+
+  # Values that the program has to accept.
+  guard = {
+    mode = "pairing";
+    roles.admin = [ "+15551234567" ];
+    denyMessage = "";
+    rateLimit = 1;
+    rateWindow = 86400;
+    sessionIsolation = true;
+    defaultRole = "member";
+    overLimit = "drop";
+    pairingMessage = "Your code is {code}.";
+    gatewayCommands = { admin = [ "/status" ]; member = true; };
+  };
+  most = {
+    enable = true;
+    secrets = accounts;
+    log = "info,gateway=debug";
+    kapso = {
+      phoneNumberId = "111111111111111";
+      baseUrl = "https://api.kapso.ai/meta/whatsapp/v24.0";
+      platformUrl = "https://api.kapso.ai/platform/v1";
+    };
+    delivery = {
+      mode = "domain";
+      pollInterval = 5;
+      pollFallback = true;
+      publicUrl = "https://bridge.example.com";
+      maxAge = 60;
+      backlogAfter = 1;
+    };
+    webhook.addr = "127.0.0.1:18790";
+    gateway = {
+      type = "openclaw";
+      url = "ws://127.0.0.1:18789";
+      sessionKey = "main";
+      sessionsJson = "/a/sessions.json";
+      relay = "auto";
+      errorMessage = "";
+      runLimit = 86400;
+      sessionTemplate = "agent:{agent}:whatsapp:direct:{phone}";
+      agent = "main";
+    };
+    state = { dir = "/a/folder"; maxMib = 16; };
+    security = guard // { strangerHook = "true"; };
+    control.metricsAddr = "127.0.0.1:9464";
+    identity = { audience = "https://backend.example.com"; issuer = "bridge"; };
+    rules = {
+      admin = "+15550000000";
+      forbidden = [ "password" ];
+      forbiddenReply = "No.";
+      escalate = [ "human" ];
+      escalateReply = "Soon.";
+      approve = [ "refund" ];
+      approveReply = "We look.";
+      hours = { zone = "America/Lima"; days = [ "mon" "sun" ]; open = "09:00"; close = "18:00"; reply = "At nine."; };
+    };
+    numbers = [{ phoneNumberId = "222222222222222"; name = "sales"; webhookSecretFile = "/a/secret"; security = guard; }];
+    routes = [
+      { number = "sales"; sender = "+15551234567"; role = "admin"; agent = "sales"; }
+      { sender = [ "+15557654321" ]; session = "agent:sales:desk"; }
+    ];
+    chats."*".prompt = "Be brief.";
+  };
 
   homeService = (home least).config.systemd.user.services.kapso-whatsapp;
   hostService = (host least).config.systemd.services.kapso-whatsapp;
@@ -128,6 +193,7 @@ in
 {
   failed = builtins.filter (name: !tests.${name}) (builtins.attrNames tests);
   passed = builtins.length (builtins.attrNames tests);
+  sample = (homeFile most).environment.written.value;
   keys = within "" (removeAttrs (home { }).options own);
   secrets = builtins.attrNames (import ./settings.nix {
     inherit lib;

@@ -71,7 +71,7 @@ nix_files() {
         nix-instantiate --parse "$file" >/dev/null
     done
     nix-instantiate --eval --strict --json nix/eval-test.nix >"$work/evaluation.json"
-    packaging/nix-keys.py "$work/evaluation.json"
+    packaging/nix-keys.py "$work/evaluation.json" "$poller"
 }
 
 scripts() {

@@ -5,12 +5,17 @@ key.
 The keys are those of the table in docs/configuration.md, which a test of the program keeps complete. What
 config.example.toml sets is compared as well, so that neither document can be the only one that is right.
 
-Usage: nix-keys.py EVALUATION.json, made by `nix-instantiate --eval --strict --json nix/eval-test.nix`
+With a built daemon, that one also judges a configuration file as the modules write it, with nearly every option in it.
+
+Usage: nix-keys.py EVALUATION.json [POLLER], where the evaluation is made by
+`nix-instantiate --eval --strict --json nix/eval-test.nix`
 """
 
 import json
 import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +49,30 @@ def exemplified() -> set[str]:
     return keys
 
 
-def main(evaluation: str) -> int:
+def toml(value: object) -> str:
+    """A value as TOML writes it: as JSON does, but for tables."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def judged(poller: str, sample: dict) -> str | None:
+    """What the daemon says against the sample."""
+    with tempfile.TemporaryDirectory() as folder:
+        secret = Path(folder, "secret")
+        secret.write_text("0123456789", encoding="utf-8")
+        for number in sample["numbers"]:
+            number["webhook_secret_file"] = str(secret)
+        file = Path(folder, "config.toml")
+        file.write_text("".join(f"{key} = {toml(value)}\n" for key, value in sample.items()), encoding="utf-8")
+        environment = {"HOME": folder, "KAPSO_API_KEY_FILE": str(secret)}
+        run = subprocess.run([poller, "--check", "--config", file], env=environment, capture_output=True, text=True)
+    return run.stderr.strip() if run.returncode else None
+
+
+def main(evaluation: str, poller: str | None = None) -> int:
     known = json.loads(Path(evaluation).read_text(encoding="utf-8"))
     options, secrets = set(known["keys"]), set(known["secrets"])
     covered = options | BY_OTHER_KEY | {key for key, variable in BY_FILE.items() if variable in secrets}
@@ -52,6 +80,8 @@ def main(evaluation: str) -> int:
     complaints = [f"test failed: {name}" for name in known["failed"]]
     complaints += [f"nix/options.nix has no option for {key}" for key in sorted((keys | exemplified()) - covered)]
     complaints += [f"nix/options.nix has an option for {key}, which is no key" for key in sorted(options - keys)]
+    if poller and (refused := judged(poller, known["sample"])):
+        complaints.append(f"the daemon refuses what the modules write: {refused}")
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     print(f"{known['passed']} tests of the modules, {len(keys)} keys compared")
