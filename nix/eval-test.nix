@@ -1,6 +1,6 @@
 # What the modules make of options, without nixpkgs: nix-instantiate --eval --strict --json nix/eval-test.nix -A failed
-# gives [] when all is well. `keys` are the keys of the configuration file for which there are options, `sample` is a file
-# with nearly all of them, for the program to judge.
+# gives [] when all is well. `keys` are the keys of the configuration file for which there are options, `sample` is a
+# file with nearly all of them, for the program to judge.
 let
   inherit (import ./lib-stub.nix) lib evaluate nixpkgs;
   self.packages.x86_64-linux = { poller = "/store/poller"; cli = "/store/cli"; };
@@ -87,7 +87,12 @@ let
       approveReply = "We look.";
       hours = { zone = "America/Lima"; days = [ "mon" "sun" ]; open = "09:00"; close = "18:00"; reply = "At nine."; };
     };
-    numbers = [{ phoneNumberId = "222222222222222"; name = "sales"; webhookSecretFile = "/a/secret"; security = guard; }];
+    numbers = [{
+      phoneNumberId = "222222222222222";
+      name = "sales";
+      webhookSecretFile = "/a/secret";
+      security = guard;
+    }];
     routes = [
       { number = "sales"; sender = "+15551234567"; role = "admin"; agent = "sales"; }
       { sender = [ "+15557654321" ]; session = "agent:sales:desk"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything about packaging and documents that can be checked without building anything: units, Nix, install.sh, proxies in
-# front of the daemon, alerts, dashboard, links. Each step says what it does; a tool that is missing is a failure.
+# Everything about packaging and documents that can be checked without building anything: units, Nix, install.sh, proxies
+# in front of the daemon, alerts, dashboard, links. Each step says what it does; a tool that is missing is a failure.
 #
 #   packaging/check.sh [POLLER CLI]        # built programs; target/debug by default, for the proxies
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The user unit under a real user manager of systemd, in namespaces of its own: it starts with credentials, is walled in,
-# comes back after a kill, and stays down when its configuration cannot be used. Needs root, for the namespaces alone: the
-# manager and the daemon run as the user "daemon". Nothing on the host is changed.
+# The user unit under a real user manager of systemd, in namespaces of its own: it starts with credentials, is walled
+# in, comes back after a kill, and stays down when its configuration cannot be used. Needs root, for the namespaces
+# alone: the manager and the daemon run as the user "daemon". Nothing on the host is changed.
 #
 #   packaging/unit-test.sh [POLLER CLI]        # built programs; target/debug by default
 set -euo pipefail
