@@ -204,11 +204,9 @@ pub(super) async fn neutral_texts(world: &World) -> anyhow::Result<Vec<Claim>> {
         CONFIG,
         "!ls",
         "Please stop!",
-        "остановись",
         EXEC,
         "[WhatsApp +1555] /new",
         "Ann: /status",
-        "line one\n/think high",
     ];
     let direct = Direct::connect(world).await?;
     let sent = texts.iter().enumerate().map(|(n, text)| {
