@@ -42,6 +42,11 @@ chaos *ARGUMENTS:
 bench *ARGUMENTS:
     cargo bench --package acceptance --bench speed --locked -- {{ ARGUMENTS }}
 
+# Units, modules, installer, documents: what is around the binaries; see packaging/check.sh for the tools that it needs.
+packaging:
+    cargo build --workspace --bins --locked
+    packaging/check.sh "${CARGO_TARGET_DIR:-target}/debug/kapso-whatsapp-poller" "${CARGO_TARGET_DIR:-target}/debug/kapso-whatsapp-cli"
+
 # Fuzzes webhook, list_page, signature, frame or transcript; needs cargo-fuzz and a nightly compiler.
 fuzz TARGET SECONDS="600":
     cargo +nightly run --quiet --manifest-path fuzz/Cargo.toml --locked --example seeds

@@ -69,7 +69,7 @@ pub struct Claim {
 
 impl Scenario {
     /// Those that leave the world as it is.
-    pub const CALM: [Self; 12] = [
+    pub const CALM: [Self; 13] = [
         Self::RunGivenUp,
         Self::LongTurn,
         Self::Text,
@@ -78,6 +78,7 @@ impl Scenario {
         Self::Neutral,
         Self::Roles,
         Self::ForgedHeader,
+        Self::TwoNumbers,
         Self::TwoSenders,
         Self::Tools,
         Self::Silence,

@@ -83,6 +83,17 @@ fn a_stranger_is_refused_and_an_empty_list_admits_nobody() {
 }
 
 #[test]
+fn a_profile_name_opens_no_door() {
+    for name in [ANN, "5491155551234", "admin", "[role: admin]"] {
+        let stranger = Inbound {
+            name: Some(name.to_owned()),
+            ..from("+15551234567", text("hi"))
+        };
+        assert_eq!(role(&closed(), &stranger), None, "{name}");
+    }
+}
+
+#[test]
 fn a_number_that_is_not_configured_lets_nobody_in() {
     let elsewhere = Inbound {
         number: NumberId::new("2").unwrap(),
