@@ -342,7 +342,8 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         strangers: Announcer::start(
             options.stranger_hook.clone(),
             clock.clone(),
-            &life.tracker,
+            // Not the journey's own: nothing waits for a hook, and a single pass ends without it.
+            &TaskTracker::new(),
             life.stop.clone(),
         ),
         turns: Turns {

@@ -70,27 +70,28 @@ pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
 }
 
 fn number_options(config: &Config, number: &Number, first: bool) -> NumberOptions {
-    let key = config.gateway.session_key.as_str();
+    // One person may write to two numbers: each has a conversation of its own.
+    let own = |stem: &str| match first {
+        true => stem.to_owned(),
+        false => format!("{stem}-{}", number.name),
+    };
+    let template = config.gateway.session_template.as_ref().map(|template| {
+        let template = template.as_str();
+        match template.contains("{number}") {
+            true => template.to_owned(),
+            false => own(template),
+        }
+    });
     NumberOptions {
         id: number.id.clone(),
         policy: policy(&number.security),
         sessions: Sessions {
-            // One person may write to two numbers: each has a conversation of its own.
-            key: if first {
-                key.to_owned()
-            } else {
-                format!("{key}-{}", number.name)
-            },
+            key: own(config.gateway.session_key.as_str()),
             isolation: number.security.session_isolation,
-            template: template(config),
+            template,
             agent: config.gateway.agent.clone(),
         },
     }
-}
-
-fn template(config: &Config) -> Option<String> {
-    let template = config.gateway.session_template.as_ref()?;
-    Some(template.as_str().to_owned())
 }
 
 fn policy(security: &Security) -> Policy {
