@@ -16,6 +16,21 @@ use crate::world::{Blueprint, World};
 /// to resume a turn.
 const SETTLE: Duration = Duration::from_secs(8);
 
+/// Calm scenarios that wait more than they work; they begin at once and go on beside all others.
+const SLOW: [Scenario; 2] = [Scenario::RunGivenUp, Scenario::LongTurn];
+
+/// Calm scenarios of many turns each: one after the other, so that no run waits so long that it is given up.
+const MANY: [Scenario; 5] = [
+    Scenario::TwoNumbers,
+    Scenario::Roles,
+    Scenario::ForgedHeader,
+    Scenario::CommandWords,
+    Scenario::Neutral,
+];
+
+/// An error run may put the provider aside for a while (a 401 does), so it comes when all others are over.
+const LAST: [Scenario; 1] = [Scenario::ErrorRun];
+
 /// The name of the world of the calm scenarios.
 const CALM: &str = "calm";
 
@@ -59,21 +74,25 @@ impl Suite {
             Ok(world) => world,
             Err(outcome) => return vec![*outcome],
         };
-        // An error run may put the provider aside for a while (a 401 does), so it comes when the short ones are over.
-        let (last, first): (Vec<_>, Vec<_>) = chosen
-            .into_iter()
-            .partition(|scenario| *scenario == Scenario::ErrorRun);
-        let (long, short): (Vec<_>, Vec<_>) = first
-            .into_iter()
-            .partition(|scenario| *scenario == Scenario::LongTurn);
+        let among = |these: &[Scenario]| -> Vec<Scenario> {
+            let these = these.iter().filter(|scenario| chosen.contains(scenario));
+            these.copied().collect()
+        };
+        let rest = |scenario: &Scenario| {
+            !SLOW.contains(scenario) && !MANY.contains(scenario) && !LAST.contains(scenario)
+        };
         let run = |scenario| self.run_calm(&world, scenario);
-        let shorts = async {
-            let mut ended = join_all(short.into_iter().map(run)).await;
-            ended.extend(join_all(last.into_iter().map(run)).await);
+        let quick = async {
+            let mut ended = join_all(chosen.iter().copied().filter(rest).map(run)).await;
+            for scenario in among(&MANY) {
+                ended.push(run(scenario).await);
+            }
             ended
         };
-        let (mut ended, longs) = join(shorts, join_all(long.into_iter().map(run))).await;
-        ended.extend(longs);
+        let slow = join_all(among(&SLOW).into_iter().map(run));
+        let (mut ended, slow) = join(quick, slow).await;
+        ended.extend(slow);
+        ended.extend(join_all(among(&LAST).into_iter().map(run)).await);
         self.close(world, ended, "calm-drain").await
     }
 
