@@ -5,6 +5,7 @@ mod crash;
 mod dead;
 mod forget;
 mod intake;
+mod leaving;
 mod notices;
 mod nouns;
 mod opening;

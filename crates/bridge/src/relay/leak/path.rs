@@ -29,31 +29,20 @@ pub(super) fn host_path(text: &str) -> Option<usize> {
     Some(scheme + length)
 }
 
+/// Where a path ends at the latest: at a space, or at what encloses or follows it in a sentence.
+fn end_of_word(text: &str) -> usize {
+    const AROUND: [char; 14] = [
+        '"', '\'', '`', '<', '>', '|', '*', '?', ',', ';', '(', ')', '[', ']',
+    ];
+    text.find(|c: char| c.is_whitespace() || AROUND.contains(&c))
+        .unwrap_or(text.len())
+}
+
 fn unix(text: &str) -> Option<usize> {
     if !text.starts_with(['/', '~', '$', '.']) {
         return None;
     }
-    let end = text
-        .find(|c: char| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '"' | '\''
-                        | '`'
-                        | '<'
-                        | '>'
-                        | '|'
-                        | '*'
-                        | '?'
-                        | ','
-                        | ';'
-                        | '('
-                        | ')'
-                        | '['
-                        | ']'
-                )
-        })
-        .unwrap_or(text.len());
+    let end = end_of_word(text);
     let path = text[..end].trim_end_matches(['.', ':', '!', '…', '。', '/']);
     let parts: Vec<&str> = path.split('/').collect();
     let home = match parts[..] {
@@ -100,27 +89,7 @@ fn windows(text: &str) -> Option<usize> {
     if !is_user(user) {
         return None;
     }
-    let end = file
-        .find(|c: char| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '"' | '\''
-                        | '`'
-                        | '<'
-                        | '>'
-                        | '|'
-                        | '*'
-                        | '?'
-                        | ','
-                        | ';'
-                        | '('
-                        | ')'
-                        | '['
-                        | ']'
-                )
-        })
-        .unwrap_or(file.len());
+    let end = end_of_word(file);
     let tail = file[..end].trim_end_matches(['.', ':', '!', '…', '。']);
     Some(text.len() - file.len() + tail.len())
 }
