@@ -16,3 +16,4 @@ mod sequence;
 mod status;
 mod trace;
 mod turns;
+mod webhook;
