@@ -69,7 +69,7 @@ impl From<Refusal> for Ending {
 fn number(path: &str) -> Option<&str> {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
         ["meta", "whatsapp", _version, number, ..]
-        | ["platform", _, "whatsapp", "phone_numbers", number, ..] => Some(number),
+        | ["platform", _version, "whatsapp", "phone_numbers", number, ..] => Some(number),
         _ => None,
     }
 }

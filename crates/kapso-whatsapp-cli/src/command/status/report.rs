@@ -66,6 +66,33 @@ struct Webhook {
     /// Pushes with a wrong signature.
     refused: u64,
     error: Option<String>,
+    registrations: Vec<Registration>,
+    tunnel: Option<Tunnel>,
+}
+
+/// The webhook of one number at Kapso.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Registration {
+    name: String,
+    ok: bool,
+    url: Option<String>,
+    last_success_s: Option<u64>,
+    /// How often it was switched off at Kapso and on again from here.
+    switched_on: u64,
+    error: Option<String>,
+}
+
+/// The way in that the bridge keeps open itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tunnel {
+    ok: bool,
+    state: String,
+    since_s: u64,
+    url: Option<String>,
+    error: Option<String>,
+    remedy: Option<String>,
 }
 
 /// What happened since the journal began.
@@ -154,6 +181,15 @@ pub(super) fn screen(json: &Value) -> (bool, String) {
     }
     if let Some(seen) = &report.webhook {
         line("webhook", webhook(seen));
+        for of in &seen.registrations {
+            line("", registration(of));
+        }
+        if let Some(seen) = &seen.tunnel {
+            line("tunnel", tunnel(seen));
+            if let Some(remedy) = &seen.remedy {
+                line("", format!("→ {remedy}"));
+            }
+        }
     }
     line("gateway", gateway(&report.gateway));
     if let Some(remedy) = &report.gateway.remedy {
@@ -242,6 +278,32 @@ fn webhook(webhook: &Webhook) -> String {
         count(webhook.events, "event"),
         webhook.refused
     )
+}
+
+fn registration(of: &Registration) -> String {
+    let seen = match (&of.url, of.last_success_s) {
+        (Some(url), Some(seconds)) => format!(" at {url}, seen {} ago", age(seconds)),
+        _ => String::new(),
+    };
+    let again = match of.switched_on {
+        0 => String::new(),
+        times => format!(", switched on again {}", count(times, "time")),
+    };
+    let verdict = match (of.ok, of.error.as_deref()) {
+        (true, _) => "registered",
+        (false, Some(error)) => error,
+        (false, None) => "not registered yet",
+    };
+    format!("{}: {verdict}{seen}{again}", of.name)
+}
+
+fn tunnel(tunnel: &Tunnel) -> String {
+    let url = tunnel.url.as_ref().map(|url| format!(" at {url}"));
+    let since = age(tunnel.since_s);
+    match &tunnel.error {
+        Some(error) if !tunnel.ok => format!("{error}, for {since}"),
+        Some(_) | None => format!("{}{}, for {since}", tunnel.state, url.unwrap_or_default()),
+    }
 }
 
 fn journal(store: &Store) -> String {
@@ -405,6 +467,31 @@ whatsapp    sales: no route, list read 40 s ago
             "{text}"
         );
         assert!(!with(Value::Null).contains("webhook"), "polling has none");
+    }
+
+    #[test]
+    fn a_webhook_that_was_switched_on_again_and_a_tunnel_are_told() {
+        let json = json!({"status": "degraded", "webhook": {
+            "ok": false, "address": "127.0.0.1:18790", "signed": true, "error": "no tunnel",
+            "registrations": [
+                {"name": "sales", "ok": true, "url": "https://a.ts.net/webhook", "last_success_s": 9, "switched_on": 1},
+                {"name": "help", "ok": false, "error": "webhooks: refused with HTTP 401"},
+                {"name": "new"},
+            ],
+            "tunnel": {"ok": false, "state": "down", "since_s": 4, "error": "Funnel is not enabled", "remedy": "enable it"},
+        }});
+        let (_, text) = screen(&json);
+        let expected = "\
+            sales: registered at https://a.ts.net/webhook, seen 9 s ago,
+            switched on again 1 time
+            help: webhooks: refused with HTTP 401
+            new: not registered yet
+tunnel      Funnel is not enabled, for 4 s
+            → enable it
+";
+        assert!(text.contains(expected), "{text}");
+        let up = json!({"webhook": {"tunnel": {"ok": true, "state": "up", "since_s": 60, "url": "https://a.ts.net/"}}});
+        assert!(screen(&up).1.contains("tunnel      up at https://a.ts.net/, for 1 min 0 s"));
     }
 
     #[test]
