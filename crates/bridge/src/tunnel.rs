@@ -1,9 +1,9 @@
 //! Tailscale Funnel: the way in for pushes without a domain, started, watched and ended by the bridge.
 //!
-//! `tailscale status --json` says whether Funnel may be used and under which name; `tailscale funnel PORT` then runs in the
-//! foreground for as long as the bridge does. When it ends it is started again, with growing waits. What is written to standard
-//! error is never taken for an answer. Everything can be cancelled, and nothing is left running. Messages do not wait for a
-//! tunnel: the list has them.
+//! `tailscale status --json` says whether Funnel may be used and under which name; `tailscale funnel PORT` then runs
+//! in the foreground for as long as the bridge does. When it ends it is started again, with growing waits. What is
+//! written to standard error is never taken for an answer. Everything can be cancelled, and nothing is left running.
+//! Messages do not wait for a tunnel: the list has them.
 
 mod funnel;
 mod status;
@@ -104,19 +104,23 @@ impl Trouble {
     /// What the operator does about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotInstalled => "install Tailscale (https://tailscale.com/download), or use another delivery.mode",
+            Self::NotInstalled => {
+                "install Tailscale (https://tailscale.com/download), or use another delivery.mode"
+            }
             Self::Io(_) => "see that this user may run the tailscale program",
             Self::NoDaemon(_) => "start it: sudo systemctl enable --now tailscaled",
             Self::NotLoggedIn(_) => "log in: sudo tailscale up",
             Self::NotConnected(_) => "connect: sudo tailscale up",
             Self::NoHttps => "enable HTTPS certificates: https://tailscale.com/s/https",
             Self::NoFunnel => {
-                "enable Funnel for this host: https://tailscale.com/s/no-funnel, or run `tailscale funnel 18790` once and \
-                 follow its link"
+                "enable Funnel for this host: https://tailscale.com/s/no-funnel, or run `tailscale funnel 18790` once \
+                 and follow its link"
             }
             Self::NoName => "enable MagicDNS: https://login.tailscale.com/admin/dns",
             Self::Unreadable(_) => "update Tailscale: 1.52 or later is needed",
-            Self::Slow { .. } => "see what `tailscale status` says; a link in the words above has to be followed once",
+            Self::Slow { .. } => {
+                "see what `tailscale status` says; a link in the words above has to be followed once"
+            }
             Self::Denied(_) => "let it: sudo tailscale set --operator=$USER",
             Self::Ended(_) => {
                 "see `tailscale funnel status`: something else may serve port 443, or Tailscale is older than 1.52"
@@ -141,8 +145,8 @@ pub struct Tailscale {
 }
 
 impl Tailscale {
-    /// Keeps the tunnel up until `stop`, and tells `address` where it leads from whenever it stands. It stays told when the
-    /// tunnel falls: it will be the same.
+    /// Keeps the tunnel up until `stop`, and tells `address` where it leads from whenever it stands. It stays told when
+    /// the tunnel falls: it will be the same.
     pub async fn run(self, address: watch::Sender<Option<Url>>, stop: CancellationToken) {
         let mut wait = self.timing.retry;
         let mut starts = 0;
@@ -163,7 +167,10 @@ impl Tailscale {
             }
             if stood.is_some() || last != trouble.to_string() {
                 last = trouble.to_string();
-                error!(trouble = %last, "no Tailscale Funnel: {}. Trying again; messages are read from the list", trouble.remedy());
+                error!(
+                    trouble = %last, remedy = trouble.remedy(),
+                    "no Tailscale Funnel; trying again, and messages are read from the list"
+                );
             }
             self.tell(TunnelState::Down, starts, None, Some(&trouble));
             stop.run_until_cancelled(sleep(wait)).await;
@@ -210,8 +217,9 @@ impl Tailscale {
 
 /// Why a program did not start.
 fn not_started(error: std::io::Error) -> Trouble {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => Trouble::NotInstalled,
-        _ => Trouble::Io(error),
+    if error.kind() == std::io::ErrorKind::NotFound {
+        Trouble::NotInstalled
+    } else {
+        Trouble::Io(error)
     }
 }

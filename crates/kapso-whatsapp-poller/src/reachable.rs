@@ -1,4 +1,5 @@
-//! What makes the open port reachable: the tunnel, and the webhook at Kapso that pushes to it. Neither holds the bridge up.
+//! What makes the open port reachable: the tunnel, and the webhook at Kapso that pushes to it. Neither holds the
+//! bridge up.
 
 use std::net::SocketAddr;
 

@@ -258,7 +258,8 @@ async fn keys(
 ) -> anyhow::Result<NumberKeys> {
     let kapso = match &number.secret {
         None if config.delivery.registers() => {
-            let fresh = registration::fresh_key().context("no random numbers for webhook.secret")?;
+            let fresh =
+                registration::fresh_key().context("no random numbers for webhook.secret")?;
             Some(store.webhook_secret(&number.id, fresh).await?)
         }
         given => given.clone(),

@@ -1,7 +1,8 @@
 //! Kapso's platform API, as far as a number's webhooks go (kapso.md 5): list, create, change, delete, test.
 //!
-//! Every call may be repeated: whoever registers lists first and matches by address, so a repetition finds what an answer
-//! that was lost had done. A webhook's key is in what Kapso tells; it stays in a [`SecretString`] and out of errors.
+//! Every call may be repeated: whoever registers lists first and matches by address, so a repetition finds what an
+//! answer that was lost had done. A webhook's key is in what Kapso tells; it stays in a [`SecretString`] and out of
+//! errors.
 
 use std::sync::Arc;
 
@@ -129,7 +130,12 @@ impl Platform {
         wanted: &Wanted<'_>,
     ) -> Result<Webhook, Error> {
         let url = self.of_number(number, &[id])?;
-        let answer = self.call(Method::PATCH, url, Some(wrapped(described(wanted))), wanted.secret);
+        let answer = self.call(
+            Method::PATCH,
+            url,
+            Some(wrapped(described(wanted))),
+            wanted.secret,
+        );
         one(&answer.await?)
     }
 
@@ -249,7 +255,11 @@ impl Wire {
         let id = match self.id {
             Value::String(id) if !id.is_empty() => id,
             Value::Number(id) => id.to_string(),
-            Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Value::String(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
                 return None;
             }
         };

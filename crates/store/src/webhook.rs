@@ -1,4 +1,5 @@
-//! The key of pushed messages' signatures, where the bridge registers its webhook itself and the configuration has none.
+//! The key of pushed messages' signatures, where the bridge registers its webhook itself and the configuration has
+//! none.
 //!
 //! It is made once for each business number and then kept: what Kapso signs while the bridge restarts still fits.
 
@@ -6,9 +7,9 @@ use model::NumberId;
 use rusqlite::params;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::Store;
 use crate::error::StoreError;
 use crate::statement::{execute, prepared};
-use crate::Store;
 
 impl Store {
     /// The key that is kept for `number`; `fresh`, where none is yet.

@@ -135,7 +135,11 @@ impl Tailscale {
 
 /// Why it ended, by its last words; those on standard error say more.
 fn ended_with(out: &[u8], err: &[u8]) -> Trouble {
-    let said = excerpt(if err.trim_ascii().is_empty() { out } else { err });
+    let said = excerpt(if err.trim_ascii().is_empty() {
+        out
+    } else {
+        err
+    });
     let has = |words: &str| said.to_ascii_lowercase().contains(words);
     if has("https must be enabled") {
         Trouble::NoHttps

@@ -1,6 +1,7 @@
 //! What `tailscale status --json` says: whether Funnel may be used, and under which name the host is reached.
 //!
-//! The names of the fields and of the capabilities are those of Tailscale's `ipnstate.Status` and `ipn.CheckFunnelAccess`.
+//! The names of the fields and of the capabilities are those of Tailscale's `ipnstate.Status` and
+//! `ipn.CheckFunnelAccess`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -131,7 +132,8 @@ mod tests {
             "Self":{"ID":"n1","DNSName":"box.tail1234.ts.net.","CapMap":{"funnel":null,"https":null,
             "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000":null}},"Peer":null}"#;
         assert_eq!(of(new), url);
-        let old = r#"{"BackendState":"Running","Self":{"DNSName":"box.tail1234.ts.net.","Capabilities":["https","funnel"]}}"#;
+        let old = r#"{"BackendState":"Running",
+            "Self":{"DNSName":"box.tail1234.ts.net.","Capabilities":["https","funnel"]}}"#;
         assert_eq!(of(old), url);
         let silent = r#"{"BackendState":"Running","Self":{"DNSName":"box.tail1234.ts.net."}}"#;
         assert_eq!(of(silent), url);
@@ -140,12 +142,30 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_has_words_of_its_own() {
         for (json, words) in [
-            (r#"{"BackendState":"NeedsLogin","Self":null}"#, "not logged in"),
-            (r#"{"BackendState":"Stopped"}"#, "not connected (its state is Stopped)"),
-            (r#"{"BackendState":"Running","Self":{"DNSName":"a.","CapMap":{"funnel":null}}}"#, "HTTPS is not enabled"),
-            (r#"{"BackendState":"Running","Self":{"DNSName":"a.","CapMap":{"https":null}}}"#, "Funnel is not enabled"),
-            (r#"{"BackendState":"Running","Self":{"DNSName":""}}"#, "MagicDNS"),
-            ("Warning: client version differs\n{}", "cannot be understood"),
+            (
+                r#"{"BackendState":"NeedsLogin","Self":null}"#,
+                "not logged in",
+            ),
+            (
+                r#"{"BackendState":"Stopped"}"#,
+                "not connected (its state is Stopped)",
+            ),
+            (
+                r#"{"BackendState":"Running","Self":{"DNSName":"a.","CapMap":{"funnel":null}}}"#,
+                "HTTPS is not enabled",
+            ),
+            (
+                r#"{"BackendState":"Running","Self":{"DNSName":"a.","CapMap":{"https":null}}}"#,
+                "Funnel is not enabled",
+            ),
+            (
+                r#"{"BackendState":"Running","Self":{"DNSName":""}}"#,
+                "MagicDNS",
+            ),
+            (
+                "Warning: client version differs\n{}",
+                "cannot be understood",
+            ),
         ] {
             let told = of(json).unwrap_err();
             assert!(told.contains(words), "{told}");

@@ -39,7 +39,9 @@ impl Kept {
         let stop = CancellationToken::new();
         let options = StandInOptions::new(KEY, number());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let kapso = KapsoStandIn::start(listener, options, stop.clone()).await.unwrap();
+        let kapso = KapsoStandIn::start(listener, options, stop.clone())
+            .await
+            .unwrap();
         Self {
             kapso,
             health: Health::default(),
@@ -91,7 +93,10 @@ impl Kept {
 
     fn asked(&self, method: &str) -> usize {
         let requests = self.kapso.requests();
-        requests.iter().filter(|request| request.method == method).count()
+        requests
+            .iter()
+            .filter(|request| request.method == method)
+            .count()
     }
 
     async fn end(self) {
@@ -112,11 +117,21 @@ async fn a_webhook_is_made_once_with_what_the_bridge_uses() {
     assert_eq!(webhook["secret_key"], SECRET);
     assert_eq!(webhook["payload_version"], "v2");
     assert_eq!(webhook["buffer_enabled"], false);
-    let events: Vec<&str> = webhook["events"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let events: Vec<&str> = webhook["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     for event in ["received", "sent", "delivered", "read", "failed"] {
-        assert!(events.contains(&format!("whatsapp.message.{event}").as_str()), "{events:?}");
+        assert!(
+            events.contains(&format!("whatsapp.message.{event}").as_str()),
+            "{events:?}"
+        );
     }
-    kept.kapso.until(|_| (kept.asked("GET") > 3).then_some(())).await;
+    kept.kapso
+        .until(|_| (kept.asked("GET") > 3).then_some(()))
+        .await;
     assert_eq!((kept.asked("POST"), kept.asked("PATCH")), (1, 0));
     let told = kept.told(|of| of.registered_at.is_some()).await;
     assert_eq!((told.url.as_deref(), told.switched_on), (Some(URL), 0));
@@ -130,7 +145,8 @@ async fn a_paused_webhook_is_switched_on_again_and_counted() {
     let webhook = kept.webhook(|_| true).await;
     let id = webhook["id"].as_str().unwrap();
     for times in 1..=2 {
-        kept.told(|of| of.switched_on == times - 1 && of.registered_at.is_some()).await;
+        kept.told(|of| of.switched_on == times - 1 && of.registered_at.is_some())
+            .await;
         kept.kapso.set_webhook(id, "active", json!(false));
         kept.webhook(|webhook| webhook["active"] == true).await;
         kept.told(|of| of.switched_on == times).await;
@@ -145,12 +161,16 @@ async fn what_was_registered_by_hand_is_brought_up_to_date_and_keeps_its_own_eve
     kept.start(OFTEN);
     let webhook = kept.webhook(|_| true).await;
     let id = webhook["id"].as_str().unwrap();
-    kept.kapso.set_webhook(id, "events", json!(["whatsapp.conversation.ended"]));
-    kept.webhook(|webhook| webhook["events"].as_array().unwrap().len() == 6).await;
+    kept.kapso
+        .set_webhook(id, "events", json!(["whatsapp.conversation.ended"]));
+    kept.webhook(|webhook| webhook["events"].as_array().unwrap().len() == 6)
+        .await;
     kept.kapso.set_webhook(id, "payload_version", json!("v1"));
-    kept.webhook(|webhook| webhook["payload_version"] == "v2").await;
+    kept.webhook(|webhook| webhook["payload_version"] == "v2")
+        .await;
     kept.kapso.set_webhook(id, "secret_key", json!("another"));
-    kept.webhook(|webhook| webhook["secret_key"] == SECRET).await;
+    kept.webhook(|webhook| webhook["secret_key"] == SECRET)
+        .await;
     let told = kept.told(|of| of.registered_at.is_some()).await;
     assert_eq!(told.switched_on, 0);
     kept.end().await;
@@ -164,9 +184,14 @@ async fn another_address_is_registered_as_soon_as_it_is_known() {
     assert_eq!(kept.asked("GET"), 0);
     for address in ["https://one.ts.net/", "https://two.ts.net/"] {
         kept.address.send_replace(Some(address.parse().unwrap()));
-        kept.webhook(|webhook| webhook["url"] == format!("{address}webhook")).await;
+        kept.webhook(|webhook| webhook["url"] == format!("{address}webhook"))
+            .await;
     }
-    assert_eq!(kept.kapso.webhooks().len(), 2, "what is elsewhere is left alone");
+    assert_eq!(
+        kept.kapso.webhooks().len(),
+        2,
+        "what is elsewhere is left alone"
+    );
     kept.end().await;
 }
 
@@ -189,7 +214,9 @@ async fn p11_an_outage_is_told_and_outlasted_without_a_second_webhook() {
 async fn p12_a_refusal_for_good_is_told_and_not_hammered() {
     let mut kept = Kept::new().await;
     let refusal = Refusal::flat(401, "Invalid API key");
-    kept.kapso.faults().next_webhook_requests(5, SendFault::Refuse(refusal));
+    kept.kapso
+        .faults()
+        .next_webhook_requests(5, SendFault::Refuse(refusal));
     kept.start(NEVER);
     let told = kept.told(|of| of.error.is_some()).await;
     assert!(told.error.unwrap().contains("401"));

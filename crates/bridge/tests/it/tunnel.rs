@@ -14,12 +14,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const RUNNING: &str = r#"echo '{"BackendState":"Running","Self":{"DNSName":"box.tail1234.ts.net.","CapMap":{"funnel":null,"https":null}}}'"#;
+const RUNNING: &str = r#"echo '{"BackendState":"Running",
+    "Self":{"DNSName":"box.tail1234.ts.net.","CapMap":{"funnel":null,"https":null}}}'"#;
 
-const STANDS: &str = r#"printf 'Available on the internet:\n\nhttps://box.tail1234.ts.net/\n|-- proxy http://127.0.0.1:18790\n'"#;
+const STANDS: &str = r#"printf 'Available on the internet:\n\nhttps://box.tail1234.ts.net/\n'"#;
 
 /// Until someone writes to the pipe, or ends the script.
-const STAYS: &str = r#"[ -p "$dir/end" ] || mkfifo "$dir/end"; echo $$ > "$dir/pid"; read -r _ < "$dir/end""#;
+const STAYS: &str =
+    r#"[ -p "$dir/end" ] || mkfifo "$dir/end"; echo $$ > "$dir/pid"; read -r _ < "$dir/end""#;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -106,7 +108,12 @@ async fn k9_a_warning_on_standard_error_is_no_answer_and_the_tunnel_stands() {
     let mut host = Host::start(RUNNING, &format!("{STANDS}; {STAYS}"));
     let up = host.until(|tunnel| tunnel.state == TunnelState::Up).await;
     assert_eq!(up.url.as_deref(), Some("https://box.tail1234.ts.net/"));
-    let told = host.address.wait_for(Option::is_some).await.unwrap().clone();
+    let told = host
+        .address
+        .wait_for(Option::is_some)
+        .await
+        .unwrap()
+        .clone();
     assert_eq!(told.unwrap().as_str(), "https://box.tail1234.ts.net/");
     let dir = host.end().await;
     assert_eq!(
@@ -131,13 +138,17 @@ async fn k9_a_daemon_that_is_not_up_yet_is_asked_again_until_it_is() {
 #[tokio::test]
 async fn k9_a_program_that_hangs_does_not_hold_the_stop_up() {
     let host = Host::start(STAYS, "true");
-    host.until(|tunnel| tunnel.state == TunnelState::Starting).await;
+    host.until(|tunnel| tunnel.state == TunnelState::Starting)
+        .await;
     host.end().await;
 }
 
 #[tokio::test]
 async fn k10_a_funnel_that_dies_is_told_and_started_again() {
-    let host = Host::start(RUNNING, &format!("{STANDS}; {STAYS}; echo 'lost the daemon' >&2; exit 1"));
+    let host = Host::start(
+        RUNNING,
+        &format!("{STANDS}; {STAYS}; echo 'lost the daemon' >&2; exit 1"),
+    );
     host.until(|tunnel| tunnel.state == TunnelState::Up).await;
     let mut changes = host.health.watch();
     let pipe = host.dir.path().join("end");
@@ -153,7 +164,8 @@ async fn k10_a_funnel_that_dies_is_told_and_started_again() {
     let error = fallen.await.unwrap().tunnel.clone().unwrap().error.unwrap();
     assert!(error.contains("lost the daemon"), "{error}");
     ending.await.unwrap().unwrap();
-    host.until(|tunnel| tunnel.state == TunnelState::Up && tunnel.starts == 2).await;
+    host.until(|tunnel| tunnel.state == TunnelState::Up && tunnel.starts == 2)
+        .await;
     host.end().await;
 }
 
@@ -177,26 +189,56 @@ async fn what_the_funnel_started_ends_with_it() {
 #[tokio::test]
 async fn each_thing_that_is_missing_has_words_and_a_remedy() {
     let says = |json: &str| format!("echo '{json}'");
-    let own = |caps: &str| says(&format!(r#"{{"BackendState":"Running","Self":{{"DNSName":"a.b.","CapMap":{caps}}}}}"#));
+    let own = |caps: &str| {
+        says(&format!(
+            r#"{{"BackendState":"Running","Self":{{"DNSName":"a.b.","CapMap":{caps}}}}}"#
+        ))
+    };
     let denied = "echo 'error: Access denied: serve config denied' >&2; exit 1";
     for (status, funnel, words, remedy) in [
-        (says(r#"{"BackendState":"NeedsLogin"}"#), "", "not logged in", "tailscale up"),
-        (own(r#"{"funnel":null}"#), "", "HTTPS is not enabled", "tailscale.com/s/https"),
-        (own(r#"{"https":null}"#), "", "Funnel is not enabled", "tailscale.com/s/no-funnel"),
+        (
+            says(r#"{"BackendState":"NeedsLogin"}"#),
+            "",
+            "not logged in",
+            "tailscale up",
+        ),
+        (
+            own(r#"{"funnel":null}"#),
+            "",
+            "HTTPS is not enabled",
+            "tailscale.com/s/https",
+        ),
+        (
+            own(r#"{"https":null}"#),
+            "",
+            "Funnel is not enabled",
+            "tailscale.com/s/no-funnel",
+        ),
         (RUNNING.to_owned(), denied, "Access denied", "--operator"),
-        ("exit 1".to_owned(), "", "a newer version is out", "tailscaled"),
+        (
+            "exit 1".to_owned(),
+            "",
+            "a newer version is out",
+            "tailscaled",
+        ),
     ] {
         let funnel = if funnel.is_empty() { "true" } else { funnel };
         let host = Host::start(&status, funnel);
         let (error, mend) = host.trouble().await;
-        assert!(error.contains(words) && mend.contains(remedy), "{error} → {mend}");
+        assert!(
+            error.contains(words) && mend.contains(remedy),
+            "{error} → {mend}"
+        );
         host.end().await;
     }
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("tailscale");
     let host = Host::of(dir, program, HOUR);
     let (error, mend) = host.trouble().await;
-    assert!(error.contains("not installed") && mend.contains("install"), "{error}");
+    assert!(
+        error.contains("not installed") && mend.contains("install"),
+        "{error}"
+    );
     host.end().await;
 }
 
@@ -206,7 +248,12 @@ async fn a_funnel_that_waits_for_a_person_is_given_up_with_its_link() {
     let funnel = format!("echo 'To enable, visit: {link}'; {STAYS}");
     let host = Host::patient(RUNNING, &funnel, Duration::from_millis(500));
     let down = host
-        .until(|tunnel| tunnel.error.as_deref().is_some_and(|error| error.contains("longer than")))
+        .until(|tunnel| {
+            tunnel
+                .error
+                .as_deref()
+                .is_some_and(|error| error.contains("longer than"))
+        })
         .await;
     let error = down.error.unwrap();
     assert!(error.contains(link), "{error}");

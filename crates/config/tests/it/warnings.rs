@@ -39,7 +39,11 @@ fn a_webhook_that_registers_itself_needs_no_key() {
     assert_eq!(warnings(&[("KAPSO_MODE", "tailscale")]), [""; 0]);
     assert_eq!(warnings(&[("KAPSO_MODE", "domain"), url]), [""; 0]);
     let unknown = warnings(&[("KAPSO_MODE", "domain")]);
-    let off = [("KAPSO_MODE", "domain"), url, ("KAPSO_REGISTER_WEBHOOK", "0")];
+    let off = [
+        ("KAPSO_MODE", "domain"),
+        url,
+        ("KAPSO_REGISTER_WEBHOOK", "0"),
+    ];
     for warned in [unknown, warnings(&off)] {
         assert_eq!(warned.len(), 1, "{warned:?}");
         assert!(warned[0].contains("set delivery.public_url"), "{warned:?}");

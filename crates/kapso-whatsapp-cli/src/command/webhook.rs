@@ -1,10 +1,11 @@
-//! `webhook`: the number's webhooks at Kapso. The running bridge registers its own; this is for looking and for doing it by hand.
+//! `webhook`: the number's webhooks at Kapso. The running bridge registers its own; this is for looking and for doing
+//! it by hand.
 //!
 //! Kapso is asked directly, so nothing but the address has to be known. A webhook's key is never shown.
 
 mod address;
 
-use bridge::registration::{self, Done, Registrant, Registered, Unregistered};
+use bridge::registration::{self, Done, Registered, Registrant, Unregistered};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use config::{Config, Number};
@@ -110,7 +111,10 @@ impl<'a> Account<'a> {
         let numbers: Vec<&Number> = all.clone().filter(meant).collect();
         if numbers.is_empty() {
             let known: Vec<&str> = all.map(|number| number.name.as_str()).collect();
-            let text = format!("{wanted:?} is no number of the configuration; these are: {}", known.join(", "));
+            let text = format!(
+                "{wanted:?} is no number of the configuration; these are: {}",
+                known.join(", ")
+            );
             return Err(Outcome::failed(Exit::Usage, text));
         }
         Ok(numbers)
@@ -132,7 +136,11 @@ impl<'a> Account<'a> {
             };
             let Registered { id, done, twins } = registered;
             let (word, text) = said(&done);
-            lines.push(format!("{}: {text} {url} (id: {})", one_line(&number.name), one_line(&id)));
+            lines.push(format!(
+                "{}: {text} {url} (id: {})",
+                one_line(&number.name),
+                one_line(&id)
+            ));
             if !twins.is_empty() {
                 let twins = one_line(&twins.join(", "));
                 lines.push(format!("  pushes there too, so that everything comes twice: {twins}; webhook remove --id"));
@@ -157,7 +165,9 @@ impl<'a> Account<'a> {
                 let error = report["webhook"]["error"].as_str().unwrap_or("not yet");
                 Outcome::failed(
                     Exit::Temporary,
-                    format!("the running poller registers it, with a key of its own; what it says: {error}"),
+                    format!(
+                        "the running poller registers it, with a key of its own; what it says: {error}"
+                    ),
                 )
             }
             Err(unanswered) => unanswered.into(),
@@ -191,7 +201,12 @@ impl<'a> Account<'a> {
         };
         let (mut lines, mut rows) = (Vec::new(), Vec::new());
         for number in self.numbers(&remove.at.of)? {
-            for webhook in self.of(number).await?.iter().filter(|webhook| meant(webhook)) {
+            for webhook in self
+                .of(number)
+                .await?
+                .iter()
+                .filter(|webhook| meant(webhook))
+            {
                 let deleted = self.platform.delete(&number.id, &webhook.id).await;
                 deleted.map_err(|error| refused(&error))?;
                 lines.push(format!("{}: removed", one_line(&number.name)));
@@ -200,10 +215,16 @@ impl<'a> Account<'a> {
             }
         }
         if rows.is_empty() {
-            return Err(Outcome::failed(Exit::Failed, "there is no such webhook; webhook list shows those that are"));
+            return Err(Outcome::failed(
+                Exit::Failed,
+                "there is no such webhook; webhook list shows those that are",
+            ));
         }
         if url.is_some() && self.config.delivery.registers() {
-            lines.push("a running poller registers it again; to keep it away: KAPSO_REGISTER_WEBHOOK=0".to_owned());
+            lines.push(
+                "a running poller registers it again; to keep it away: KAPSO_REGISTER_WEBHOOK=0"
+                    .to_owned(),
+            );
         }
         Ok(told(lines, &rows))
     }
@@ -212,11 +233,20 @@ impl<'a> Account<'a> {
         let url = address::url(self.config, at.url.as_ref()).await?;
         let (mut lines, mut rows, mut all) = (Vec::new(), Vec::new(), true);
         for number in self.numbers(&at.of)? {
-            for webhook in self.of(number).await?.iter().filter(|webhook| same(webhook, &url)) {
+            for webhook in self
+                .of(number)
+                .await?
+                .iter()
+                .filter(|webhook| same(webhook, &url))
+            {
                 let taken = self.platform.test(&webhook.id).await;
                 let taken = taken.map_err(|error| refused(&error))?;
                 all &= taken;
-                let verdict = if taken { "Kapso's push was taken" } else { "Kapso's push was not taken" };
+                let verdict = if taken {
+                    "Kapso's push was taken"
+                } else {
+                    "Kapso's push was not taken"
+                };
                 lines.push(format!("{}: {verdict}", one_line(&number.name)));
                 lines.push(line(webhook));
                 let mut row = row(number, webhook);
@@ -229,7 +259,11 @@ impl<'a> Account<'a> {
             return Err(Outcome::failed(Exit::Failed, text));
         }
         let exit = if all { Exit::Done } else { Exit::Failed };
-        Ok(Outcome::told(exit, lines.join("\n"), json!({ "ok": all, "webhooks": rows })))
+        Ok(Outcome::told(
+            exit,
+            lines.join("\n"),
+            json!({ "ok": all, "webhooks": rows }),
+        ))
     }
 
     async fn of(&self, number: &Number) -> Result<Vec<Kept>, Outcome> {
@@ -254,7 +288,11 @@ fn said(done: &Done) -> (&'static str, &'static str) {
 fn line(webhook: &Kept) -> String {
     let state = if webhook.active { "on" } else { "off" };
     let version = webhook.version.as_deref().unwrap_or("version not told");
-    let events: Vec<&str> = webhook.events.iter().map(|event| event.trim_start_matches("whatsapp.")).collect();
+    let events: Vec<&str> = webhook
+        .events
+        .iter()
+        .map(|event| event.trim_start_matches("whatsapp."))
+        .collect();
     let facts = format!(
         "{} ({}, {version}; {}; id: {})",
         webhook.url,
@@ -274,16 +312,26 @@ fn row(number: &Number, webhook: &Kept) -> Value {
 }
 
 fn told(lines: Vec<String>, rows: &[Value]) -> Outcome {
-    Outcome::told(Exit::Done, lines.join("\n"), json!({ "ok": true, "webhooks": rows }))
+    Outcome::told(
+        Exit::Done,
+        lines.join("\n"),
+        json!({ "ok": true, "webhooks": rows }),
+    )
 }
 
 fn refused(error: &Error) -> Outcome {
     let (exit, advice) = match error.class() {
-        Class::Operator => (Exit::Failed, "the account or the number needs attention: kapso-whatsapp-cli doctor"),
-        Class::Permanent | Class::WindowClosed => {
-            (Exit::Failed, "Kapso will not take it; a webhook's address has to be public https")
+        Class::Operator => (
+            Exit::Failed,
+            "the account or the number needs attention: kapso-whatsapp-cli doctor",
+        ),
+        Class::Permanent | Class::WindowClosed => (
+            Exit::Failed,
+            "Kapso will not take it; a webhook's address has to be public https",
+        ),
+        Class::Retryable | Class::RetryAfter(_) | Class::Unknown => {
+            (Exit::Temporary, "try again later")
         }
-        Class::Retryable | Class::RetryAfter(_) | Class::Unknown => (Exit::Temporary, "try again later"),
     };
     Outcome::failed(exit, format!("{error}; {advice}"))
 }

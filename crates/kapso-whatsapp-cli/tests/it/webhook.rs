@@ -32,15 +32,26 @@ async fn a_webhook_is_registered_once_tested_switched_on_and_removed() {
     let kapso = kapso().await;
     let cli = cli(&kapso).set("KAPSO_WEBHOOK_SECRET", "the-signing-key");
     let made = cli.run(&["webhook", "register", "--json"]).await;
-    assert_eq!((made.code, &made.json()["webhooks"][0]["done"]), (0, &json!("made")));
+    assert_eq!(
+        (made.code, &made.json()["webhooks"][0]["done"]),
+        (0, &json!("made"))
+    );
     let again = cli.run(&["webhook", "register"]).await;
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("is registered at https://wa.example/webhook"), "{again:?}");
+    assert!(
+        again
+            .stdout
+            .contains("is registered at https://wa.example/webhook"),
+        "{again:?}"
+    );
     assert_eq!(kapso.webhooks().len(), 1);
     assert_eq!(kapso.webhooks()[0]["secret_key"], "the-signing-key");
 
     let listed = cli.run(&["webhook", "list", "--json"]).await;
-    assert_eq!((listed.code, &listed.json()["webhooks"][0]["active"]), (0, &json!(true)));
+    assert_eq!(
+        (listed.code, &listed.json()["webhooks"][0]["active"]),
+        (0, &json!(true))
+    );
     assert!(!listed.stdout.contains("the-signing-key"), "{listed:?}");
     let tested = cli.run(&["webhook", "test"]).await;
     assert_eq!(tested.code, 0, "{tested:?}");
@@ -54,7 +65,11 @@ async fn a_webhook_is_registered_once_tested_switched_on_and_removed() {
     assert_eq!(kapso.webhooks()[0]["active"], true);
 
     let removed = cli.run(&["webhook", "remove"]).await;
-    assert_eq!((removed.code, kapso.webhooks().len()), (0, 0), "{removed:?}");
+    assert_eq!(
+        (removed.code, kapso.webhooks().len()),
+        (0, 0),
+        "{removed:?}"
+    );
     let nothing = cli.run(&["webhook", "remove", "--id", &id]).await;
     assert_eq!(nothing.code, 1, "{nothing:?}");
     let empty = cli.run(&["webhook", "list"]).await;
@@ -71,14 +86,24 @@ async fn what_is_missing_has_its_exit_code_and_its_words() {
     // The key is the poller's, and it does not run.
     let ended = cli(&kapso).run(&register).await;
     assert_eq!(ended.code, 5, "{ended:?}");
-    let ended = cli(&kapso).set("KAPSO_REGISTER_WEBHOOK", "0").run(&register).await;
+    let ended = cli(&kapso)
+        .set("KAPSO_REGISTER_WEBHOOK", "0")
+        .run(&register)
+        .await;
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("openssl rand -hex 32"), "{ended:?}");
-    let ended = cli(&kapso).set("KAPSO_API_KEY", "wrong").run(&["webhook", "list"]).await;
+    let ended = cli(&kapso)
+        .set("KAPSO_API_KEY", "wrong")
+        .run(&["webhook", "list"])
+        .await;
     assert_eq!(ended.code, 1, "{ended:?}");
-    let ended = cli(&kapso).run(&["webhook", "list", "--number", "nobody"]).await;
+    let ended = cli(&kapso)
+        .run(&["webhook", "list", "--number", "nobody"])
+        .await;
     assert_eq!(ended.code, 2, "{ended:?}");
-    kapso.faults().next_webhook_requests(1, SendFault::ServerError);
+    kapso
+        .faults()
+        .next_webhook_requests(1, SendFault::ServerError);
     let ended = cli(&kapso).run(&["webhook", "list"]).await;
     assert_eq!(ended.code, 4, "{ended:?}");
 }
@@ -91,7 +116,8 @@ async fn in_tailscale_mode_the_running_poller_knows_the_address() {
         .set("KAPSO_WEBHOOK_SECRET", "the-signing-key");
     let ended = cli.run(&["webhook", "register"]).await;
     assert_eq!(ended.code, 5, "{ended:?}");
-    let report = json!({"webhook": {"tunnel": {"ok": true, "url": "https://box.tail1234.ts.net/"}}});
+    let report =
+        json!({"webhook": {"tunnel": {"ok": true, "url": "https://box.tail1234.ts.net/"}}});
     let _poller = Scripted::start(&cli, vec![(200, report)]);
     let ended = cli.run(&["webhook", "register"]).await;
     assert_eq!(ended.code, 0, "{ended:?}");

@@ -15,7 +15,8 @@ use crate::{World, words};
 const SCRIPT: &str = r#"#!/bin/sh
 echo "Warning: client version differs from tailscaled" >&2
 case "$1" in
-status) echo '{"BackendState":"Running","Self":{"DNSName":"box.tail1234.ts.net.","CapMap":{"funnel":null,"https":null}}}' ;;
+status) echo '{"BackendState":"Running",
+    "Self":{"DNSName":"box.tail1234.ts.net.","CapMap":{"funnel":null,"https":null}}}' ;;
 funnel)
     echo "$2 $$" > "$(dirname "$0")/funnel"
     printf 'Available on the internet:\n\nhttps://box.tail1234.ts.net/\n|-- proxy http://127.0.0.1:%s\n' "$2"
@@ -47,18 +48,29 @@ async fn tailscale_mode_needs_two_variables_and_leaves_nothing_running() -> anyh
         .kapso
         .until(|kapso| kapso.webhooks().into_iter().next())
         .await;
-    ensure!(webhook["url"] == "https://box.tail1234.ts.net/webhook", "{webhook}");
-    ensure!(webhook["active"] == true && webhook["payload_version"] == "v2", "{webhook}");
+    ensure!(
+        webhook["url"] == "https://box.tail1234.ts.net/webhook",
+        "{webhook}"
+    );
+    ensure!(
+        webhook["active"] == true && webhook["payload_version"] == "v2",
+        "{webhook}"
+    );
     let key = webhook["secret_key"].as_str().unwrap_or_default();
     ensure!(key.len() == 64, "no key was made: {webhook}");
 
     let told = std::fs::read_to_string(bin.join("funnel"))?;
-    let (port, funnel) = told.trim().split_once(' ').context("the script did not run")?;
+    let (port, funnel) = told
+        .trim()
+        .split_once(' ')
+        .context("the script did not run")?;
     ensure!(port.parse::<u16>().is_ok_and(|port| port > 0), "{told}");
     let running = || PathBuf::from(format!("/proc/{funnel}")).exists();
     ensure!(running(), "{told}");
     let id = daemon.id().context("it has ended")?;
-    let stopped = std::process::Command::new("kill").arg(id.to_string()).status()?;
+    let stopped = std::process::Command::new("kill")
+        .arg(id.to_string())
+        .status()?;
     ensure!(stopped.success() && daemon.wait().await?.success());
     ensure!(!running(), "Funnel was left running");
     Ok(())
@@ -90,13 +102,19 @@ async fn a_domain_is_registered_with_the_same_key_after_a_restart() -> anyhow::R
         .until(|kapso| (kapso.webhooks()[0]["active"] == true).then_some(()))
         .await;
     let all = world.kapso.webhooks();
-    ensure!(all.len() == 1 && all[0]["secret_key"] == first["secret_key"], "{all:?}");
+    ensure!(
+        all.len() == 1 && all[0]["secret_key"] == first["secret_key"],
+        "{all:?}"
+    );
     let stopped = std::process::Command::new("kill")
         .arg(daemon.id().context("it has ended")?.to_string())
         .status()?;
     ensure!(stopped.success());
     let output = daemon.wait_with_output().await?;
     let log = words(&output.stderr) + &words(&output.stdout);
-    ensure!(log.contains("switched it on again") && !log.contains("is not set"), "{log}");
+    ensure!(
+        log.contains("switched it on again") && !log.contains("is not set"),
+        "{log}"
+    );
     Ok(())
 }

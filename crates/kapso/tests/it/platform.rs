@@ -16,7 +16,9 @@ fn number() -> NumberId {
 }
 
 fn platform(server: &Server) -> anyhow::Result<Platform> {
-    let base = server.url().replace("/meta/whatsapp/v24.0", "/platform/v1/");
+    let base = server
+        .url()
+        .replace("/meta/whatsapp/v24.0", "/platform/v1/");
     Ok(Platform::new(&server.client()?, base.parse()?)?)
 }
 
@@ -87,9 +89,16 @@ async fn a_webhook_is_made_and_changed_as_documented() -> anyhow::Result<()> {
     let change = json!({ "whatsapp_webhook": {
         "url": URL, "payload_version": "v2", "events": EVENTS, "active": true,
     }});
-    assert_eq!((asked[1].method.as_str(), &asked[1].body), ("PATCH", &change));
+    assert_eq!(
+        (asked[1].method.as_str(), &asked[1].body),
+        ("PATCH", &change)
+    );
     assert!(asked[1].path.ends_with("/webhooks/w1"), "{}", asked[1].path);
-    assert!(asked[2].path.ends_with("/webhooks/a%2Fb"), "{}", asked[2].path);
+    assert!(
+        asked[2].path.ends_with("/webhooks/a%2Fb"),
+        "{}",
+        asked[2].path
+    );
     Ok(())
 }
 
@@ -113,8 +122,16 @@ async fn a_test_says_whether_the_push_was_taken() -> anyhow::Result<()> {
 async fn p12_refusals_are_classified_and_repeat_no_secret() -> anyhow::Result<()> {
     for (status, body, class) in [
         (401, r#"{"error":"Invalid API key"}"#, Class::Operator),
-        (404, r#"{"error":"Phone number not found"}"#, Class::Operator),
-        (422, r#"{"error":"0123456789abcdef-signing-key is weak"}"#, Class::Permanent),
+        (
+            404,
+            r#"{"error":"Phone number not found"}"#,
+            Class::Operator,
+        ),
+        (
+            422,
+            r#"{"error":"0123456789abcdef-signing-key is weak"}"#,
+            Class::Permanent,
+        ),
         (500, "<html>", Class::Retryable),
     ] {
         let server = Server::saying(status, body).await?;

@@ -69,7 +69,14 @@ impl From<Refusal> for Ending {
 fn number(path: &str) -> Option<&str> {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
         ["meta", "whatsapp", _version, number, ..]
-        | ["platform", _version, "whatsapp", "phone_numbers", number, ..] => Some(number),
+        | [
+            "platform",
+            _version,
+            "whatsapp",
+            "phone_numbers",
+            number,
+            ..,
+        ] => Some(number),
         _ => None,
     }
 }
@@ -201,11 +208,7 @@ impl Api {
     }
 
     /// Manages the number's webhooks.
-    async fn manage(
-        &self,
-        request: (&Method, &str, &[(String, String)]),
-        body: &Value,
-    ) -> Ending {
+    async fn manage(&self, request: (&Method, &str, &[(String, String)]), body: &Value) -> Ending {
         let course = Course::from(self.faults.take_webhook());
         sleep_unless_zero(self.latency + course.delay).await;
         if let Some(ending) = end(course.before).await {
@@ -216,7 +219,9 @@ impl Api {
         if let Some(ending) = end(course.after).await {
             return ending;
         }
-        answered.map_or_else(Ending::from, |(status, body)| Ending::Platform(status, body))
+        answered.map_or_else(Ending::from, |(status, body)| {
+            Ending::Platform(status, body)
+        })
     }
 
     async fn post(&self, body: Value, arrived: Instant) -> Ending {

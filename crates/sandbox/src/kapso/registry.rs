@@ -1,7 +1,7 @@
 //! The number's webhooks as Kapso's platform API manages them (kapso.md 5): list, create, change, delete, test.
 //!
-//! What is registered here is a record alone: where events are pushed is set by `StandInOptions::webhook`. Plain http is taken
-//! on loopback, where Kapso takes none, because that is where tests listen.
+//! What is registered here is a record alone: where events are pushed is set by `StandInOptions::webhook`. Plain http
+//! is taken on loopback, where Kapso takes none, because that is where tests listen.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -110,7 +110,11 @@ impl Registry {
     fn create(&self, number: &NumberId, body: &Value) -> Answered {
         let wanted = fields(body)?;
         checked_url(&wanted.get("url").unwrap_or(&Value::Null))?;
-        if wanted.get("secret_key").and_then(Value::as_str).is_none_or(str::is_empty) {
+        if wanted
+            .get("secret_key")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
             return Err(Refusal::flat(422, "Secret key can't be blank"));
         }
         let mut kept = self.lock();
@@ -162,7 +166,12 @@ fn missing() -> Refusal {
 
 fn fields(body: &Value) -> Result<&Map<String, Value>, Refusal> {
     let fields = body["whatsapp_webhook"].as_object();
-    fields.ok_or_else(|| Refusal::flat(400, "param is missing or the value is empty: whatsapp_webhook"))
+    fields.ok_or_else(|| {
+        Refusal::flat(
+            400,
+            "param is missing or the value is empty: whatsapp_webhook",
+        )
+    })
 }
 
 fn checked_url(url: &Value) -> Result<(), Refusal> {

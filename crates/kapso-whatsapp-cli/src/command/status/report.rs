@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::reach::{Registration, Tunnel};
 use crate::screen::{age, count, field, one_line, size};
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,31 +69,6 @@ struct Webhook {
     error: Option<String>,
     registrations: Vec<Registration>,
     tunnel: Option<Tunnel>,
-}
-
-/// The webhook of one number at Kapso.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Registration {
-    name: String,
-    ok: bool,
-    url: Option<String>,
-    last_success_s: Option<u64>,
-    /// How often it was switched off at Kapso and on again from here.
-    switched_on: u64,
-    error: Option<String>,
-}
-
-/// The way in that the bridge keeps open itself.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Tunnel {
-    ok: bool,
-    state: String,
-    since_s: u64,
-    url: Option<String>,
-    error: Option<String>,
-    remedy: Option<String>,
 }
 
 /// What happened since the journal began.
@@ -182,10 +158,10 @@ pub(super) fn screen(json: &Value) -> (bool, String) {
     if let Some(seen) = &report.webhook {
         line("webhook", webhook(seen));
         for of in &seen.registrations {
-            line("", registration(of));
+            line("", of.line());
         }
         if let Some(seen) = &seen.tunnel {
-            line("tunnel", tunnel(seen));
+            line("tunnel", seen.line());
             if let Some(remedy) = &seen.remedy {
                 line("", format!("→ {remedy}"));
             }
@@ -278,32 +254,6 @@ fn webhook(webhook: &Webhook) -> String {
         count(webhook.events, "event"),
         webhook.refused
     )
-}
-
-fn registration(of: &Registration) -> String {
-    let seen = match (&of.url, of.last_success_s) {
-        (Some(url), Some(seconds)) => format!(" at {url}, seen {} ago", age(seconds)),
-        _ => String::new(),
-    };
-    let again = match of.switched_on {
-        0 => String::new(),
-        times => format!(", switched on again {}", count(times, "time")),
-    };
-    let verdict = match (of.ok, of.error.as_deref()) {
-        (true, _) => "registered",
-        (false, Some(error)) => error,
-        (false, None) => "not registered yet",
-    };
-    format!("{}: {verdict}{seen}{again}", of.name)
-}
-
-fn tunnel(tunnel: &Tunnel) -> String {
-    let url = tunnel.url.as_ref().map(|url| format!(" at {url}"));
-    let since = age(tunnel.since_s);
-    match &tunnel.error {
-        Some(error) if !tunnel.ok => format!("{error}, for {since}"),
-        Some(_) | None => format!("{}{}, for {since}", tunnel.state, url.unwrap_or_default()),
-    }
 }
 
 fn journal(store: &Store) -> String {
@@ -478,7 +428,8 @@ whatsapp    sales: no route, list read 40 s ago
                 {"name": "help", "ok": false, "error": "webhooks: refused with HTTP 401"},
                 {"name": "new"},
             ],
-            "tunnel": {"ok": false, "state": "down", "since_s": 4, "error": "Funnel is not enabled", "remedy": "enable it"},
+            "tunnel": {"ok": false, "state": "down", "since_s": 4,
+                       "error": "Funnel is not enabled", "remedy": "enable it"},
         }});
         let (_, text) = screen(&json);
         let expected = "\
@@ -491,7 +442,11 @@ tunnel      Funnel is not enabled, for 4 s
 ";
         assert!(text.contains(expected), "{text}");
         let up = json!({"webhook": {"tunnel": {"ok": true, "state": "up", "since_s": 60, "url": "https://a.ts.net/"}}});
-        assert!(screen(&up).1.contains("tunnel      up at https://a.ts.net/, for 1 min 0 s"));
+        assert!(
+            screen(&up)
+                .1
+                .contains("tunnel      up at https://a.ts.net/, for 1 min 0 s")
+        );
     }
 
     #[test]
