@@ -115,7 +115,7 @@ impl Platform {
         webhook["kind"] = KIND.into();
         webhook["buffer_enabled"] = false.into();
         let url = self.of_number(number, &[])?;
-        let answer = self.call(Method::POST, url, Some(wrapped(webhook)), wanted.secret);
+        let answer = self.call(Method::POST, url, Some(wrapped(&webhook)), wanted.secret);
         one(&answer.await?)
     }
 
@@ -133,7 +133,7 @@ impl Platform {
         let answer = self.call(
             Method::PATCH,
             url,
-            Some(wrapped(described(wanted))),
+            Some(wrapped(&described(wanted))),
             wanted.secret,
         );
         one(&answer.await?)
@@ -207,7 +207,7 @@ impl Webhook {
     }
 }
 
-fn wrapped(webhook: Value) -> Value {
+fn wrapped(webhook: &Value) -> Value {
     json!({ "whatsapp_webhook": webhook })
 }
 
