@@ -90,7 +90,7 @@ impl Keeper {
         };
         let changed = async {
             if self.address.changed().await.is_err() {
-                pending().await
+                pending::<()>().await;
             }
         };
         tokio::select! {
@@ -117,10 +117,10 @@ impl Keeper {
         match done {
             Done::Kept => {}
             Done::Made => {
-                info!(number = %name, %url, webhook = %id, "registered the webhook at Kapso")
+                info!(number = %name, %url, webhook = %id, "registered the webhook at Kapso");
             }
             Done::Changed => {
-                info!(number = %name, %url, webhook = %id, "brought the webhook at Kapso up to date")
+                info!(number = %name, %url, webhook = %id, "brought the webhook at Kapso up to date");
             }
             Done::SwitchedOn => error!(
                 number = %name, %url, webhook = %id,

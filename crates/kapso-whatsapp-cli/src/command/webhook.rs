@@ -47,7 +47,7 @@ pub(crate) struct Of {
 pub(crate) struct At {
     #[command(flatten)]
     of: Of,
-    /// Where the bridge is reached from outside; else delivery.public_url, or what the running poller's tunnel says
+    /// Where the bridge is reached from outside; else `delivery.public_url`, or what the running poller's tunnel says
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
 }
@@ -149,7 +149,7 @@ impl<'a> Account<'a> {
                 "number": number.id, "name": number.name, "id": id, "url": url.as_str(), "done": word, "twins": twins,
             }));
         }
-        Ok(told(lines, &rows))
+        Ok(told(&lines, &rows))
     }
 
     /// Why none can be made: the key is the poller's, or there is none.
@@ -186,7 +186,7 @@ impl<'a> Account<'a> {
             lines.extend(webhooks.iter().map(line));
             rows.extend(webhooks.iter().map(|webhook| row(number, webhook)));
         }
-        Ok(told(lines, &rows))
+        Ok(told(&lines, &rows))
     }
 
     async fn remove(&self, remove: &Remove) -> Result<Outcome, Outcome> {
@@ -226,7 +226,7 @@ impl<'a> Account<'a> {
                     .to_owned(),
             );
         }
-        Ok(told(lines, &rows))
+        Ok(told(&lines, &rows))
     }
 
     async fn test(&self, at: &At) -> Result<Outcome, Outcome> {
@@ -311,7 +311,7 @@ fn row(number: &Number, webhook: &Kept) -> Value {
     })
 }
 
-fn told(lines: Vec<String>, rows: &[Value]) -> Outcome {
+fn told(lines: &[String], rows: &[Value]) -> Outcome {
     Outcome::told(
         Exit::Done,
         lines.join("\n"),

@@ -7,7 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::{World, words};
 
@@ -31,6 +35,23 @@ fn bin(world: &World) -> anyhow::Result<PathBuf> {
     std::fs::write(dir.join("tailscale"), SCRIPT)?;
     std::fs::set_permissions(dir.join("tailscale"), Permissions::from_mode(0o755))?;
     Ok(dir)
+}
+
+/// The status with which a body is answered that is signed with `key`, through the tunnel's end.
+async fn pushed(port: &str, key: &str) -> anyhow::Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())?;
+    mac.update(b"{}");
+    let signature = hex::encode(mac.finalize().into_bytes());
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+    let request = format!(
+        "POST /webhook HTTP/1.1\r\nHost: box.tail1234.ts.net\r\nX-Webhook-Signature: {signature}\r\n\
+         Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let status = answer.split(' ').nth(1).context("no answer")?;
+    Ok(status.to_owned())
 }
 
 #[tokio::test]
@@ -65,6 +86,12 @@ async fn tailscale_mode_needs_two_variables_and_leaves_nothing_running() -> anyh
         .split_once(' ')
         .context("the script did not run")?;
     ensure!(port.parse::<u16>().is_ok_and(|port| port > 0), "{told}");
+    ensure!(
+        pushed(port, key).await? == "200",
+        "what Kapso signs is taken"
+    );
+    ensure!(pushed(port, "another key").await? == "401");
+
     let running = || PathBuf::from(format!("/proc/{funnel}")).exists();
     ensure!(running(), "{told}");
     let id = daemon.id().context("it has ended")?;

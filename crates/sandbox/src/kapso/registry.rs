@@ -109,7 +109,7 @@ impl Registry {
 
     fn create(&self, number: &NumberId, body: &Value) -> Answered {
         let wanted = fields(body)?;
-        checked_url(&wanted.get("url").unwrap_or(&Value::Null))?;
+        checked_url(wanted.get("url").unwrap_or(&Value::Null))?;
         if wanted
             .get("secret_key")
             .and_then(Value::as_str)
