@@ -6,6 +6,7 @@
 //! delivery mode, because it does not depend on the webhook's address. The open port of the webhook modes has a `/health`
 //! and a `/ready` of its own, which say less, and the same `/jwks.json`.
 
+mod doorway;
 mod identity;
 mod metrics;
 mod pairing;
@@ -32,6 +33,7 @@ use store::Store;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
+pub use self::doorway::{RegistrationReport, TunnelReport};
 pub use self::people::{Grants, People};
 pub use self::report::{
     GatewayReport, KapsoReport, NumberReport, Report, SetAside, StoreReport, Unconfigured,

@@ -23,6 +23,10 @@ pub struct Seen {
     pub journal_error: Option<String>,
     /// What came to the webhook.
     pub pushes: Pushes,
+    /// How the registration of each number's webhook goes, where the bridge registers it.
+    pub registrations: BTreeMap<NumberId, Registration>,
+    /// How the tunnel is, where the bridge has one.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// How the reading of one number's list goes.
@@ -43,6 +47,63 @@ pub struct Waiting {
     pub chats: u64,
     /// Chats with something to send.
     pub sends: u64,
+}
+
+/// How the registration of one number's webhook goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Registration {
+    /// When it was last seen to be as it should be.
+    pub registered_at: Option<Timestamp>,
+    /// Where Kapso pushes.
+    pub url: Option<String>,
+    /// Kapso's id of it.
+    pub webhook: Option<String>,
+    /// How often it was switched off and the bridge switched it on again.
+    pub switched_on: u64,
+    /// When looking at it last failed, if it has failed since.
+    pub failed_at: Option<Timestamp>,
+    /// Why.
+    pub error: Option<String>,
+}
+
+/// How the tunnel is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tunnel {
+    /// Whether pushes come through.
+    pub state: TunnelState,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it was started.
+    pub starts: u64,
+    /// Where it leads from.
+    pub url: Option<String>,
+    /// Why it does not stand.
+    pub error: Option<String>,
+    /// What the operator does about it.
+    pub remedy: Option<String>,
+}
+
+/// Whether pushes come through the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TunnelState {
+    /// It is being made.
+    Starting,
+    /// It stands.
+    Up,
+    /// It does not, and is tried again.
+    Down,
+}
+
+impl TunnelState {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// How often each thing came to the webhook since this process began.
@@ -125,6 +186,57 @@ impl Health {
                 pushes.last_at = Some(at);
             }
         });
+    }
+
+    /// The webhook of this number is going to be registered.
+    pub(crate) fn registers(&self, number: &NumberId) {
+        self.0.send_modify(|seen| {
+            seen.registrations.entry(number.clone()).or_default();
+        });
+    }
+
+    /// The webhook of a number is as it should be, at an address and under an id; whether that is news.
+    pub(crate) fn registered(
+        &self,
+        number: &NumberId,
+        (at, url, id): (Timestamp, &str, &str),
+        switched_on: bool,
+    ) -> bool {
+        let mut is_new = false;
+        self.0.send_modify(|seen| {
+            let of = seen.registrations.entry(number.clone()).or_default();
+            is_new = of.webhook.as_deref() != Some(id);
+            *of = Registration {
+                registered_at: Some(at),
+                url: Some(url.to_owned()),
+                webhook: Some(id.to_owned()),
+                switched_on: of.switched_on + u64::from(switched_on),
+                failed_at: None,
+                error: None,
+            };
+        });
+        is_new
+    }
+
+    /// The webhook of a number cannot be seen to; whether the reason is news.
+    pub(crate) fn not_registered(&self, number: &NumberId, at: Timestamp, why: &str) -> bool {
+        let mut is_new = false;
+        self.0.send_modify(|seen| {
+            let of = seen.registrations.entry(number.clone()).or_default();
+            is_new = of.error.as_deref() != Some(why);
+            of.failed_at = Some(at);
+            of.error = Some(why.to_owned());
+        });
+        is_new
+    }
+
+    /// Every change from now on.
+    pub fn watch(&self) -> watch::Receiver<Seen> {
+        self.0.subscribe()
+    }
+
+    pub(crate) fn tunnel(&self, tunnel: Tunnel) {
+        self.0.send_modify(|seen| seen.tunnel = Some(tunnel));
     }
 
     /// The present state.

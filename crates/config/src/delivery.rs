@@ -38,6 +38,13 @@ pub(crate) static PUBLIC_URL: Key = Key::new(
     "the bridge's address as Kapso reaches it, in `domain` mode",
 );
 
+pub(crate) static REGISTER_WEBHOOK: Key = Key::new(
+    "delivery.register_webhook",
+    &["KAPSO_REGISTER_WEBHOOK"],
+    Preset::Text("true"),
+    "whether the bridge registers its webhook at Kapso itself, where its public address is known",
+);
+
 pub(crate) static MAX_AGE: Key = Key::new(
     "delivery.max_age",
     &["KAPSO_MAX_AGE"],
@@ -66,6 +73,8 @@ pub struct Delivery {
     pub poll_fallback: bool,
     /// The bridge's address as Kapso reaches it.
     pub public_url: Option<Url>,
+    /// Whether the webhook is registered at Kapso, where its address is known; see [`Delivery::registers`].
+    pub register_webhook: bool,
     /// How long a message may have waited and still be answered. A day is the default, because WhatsApp takes no text
     /// for someone who wrote longer ago (kapso.md 2.9).
     pub max_age: Duration,
@@ -115,6 +124,7 @@ impl Delivery {
         let poll_interval = draft.get(&POLL_INTERVAL, read::seconds(5..=86_400));
         let poll_fallback = draft.get(&POLL_FALLBACK, read::flag);
         let public_url = draft.get(&PUBLIC_URL, read::url(&["https", "http"]));
+        let register_webhook = draft.get(&REGISTER_WEBHOOK, read::flag);
         let max_age = draft.get(&MAX_AGE, read::seconds(60..=LONGEST_AGE));
         let backlog_after = draft.get(&BACKLOG_AFTER, read::seconds(1..=LONGEST_AGE));
         Some(Self {
@@ -122,9 +132,20 @@ impl Delivery {
             poll_interval: poll_interval?,
             poll_fallback: poll_fallback?,
             public_url,
+            register_webhook: register_webhook?,
             max_age: max_age?,
             backlog_after: backlog_after?,
         })
+    }
+
+    /// Whether the bridge registers its webhook at Kapso itself. Funnel tells the address, a domain's has to be set.
+    pub fn registers(&self) -> bool {
+        self.register_webhook
+            && match self.mode {
+                Mode::Polling => false,
+                Mode::Tailscale => true,
+                Mode::Domain => self.public_url.is_some(),
+            }
     }
 
     pub(crate) fn warning(&self) -> Option<Problem> {
@@ -142,6 +163,7 @@ impl Delivery {
         shown.seconds(&POLL_INTERVAL, self.poll_interval);
         shown.flag(&POLL_FALLBACK, self.poll_fallback);
         shown.maybe(&PUBLIC_URL, self.public_url.as_ref());
+        shown.flag(&REGISTER_WEBHOOK, self.register_webhook);
         shown.seconds(&MAX_AGE, self.max_age);
         shown.seconds(&BACKLOG_AFTER, self.backlog_after);
     }

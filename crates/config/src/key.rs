@@ -154,6 +154,7 @@ pub static KEYS: &[&Key] = &[
     &delivery::POLL_INTERVAL,
     &delivery::POLL_FALLBACK,
     &delivery::PUBLIC_URL,
+    &delivery::REGISTER_WEBHOOK,
     &delivery::MAX_AGE,
     &delivery::BACKLOG_AFTER,
     &webhook::ADDR,

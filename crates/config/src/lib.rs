@@ -161,7 +161,7 @@ impl Config {
         let single = [
             raw.exposed_secrets(),
             self.delivery.warning(),
-            self.webhook.warning(self.delivery.mode, unsigned),
+            self.webhook.warning(&self.delivery, unsigned),
             self.gateway.warning(),
             self.rules.warning(),
             self.security.hook_warning(),

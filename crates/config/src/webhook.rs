@@ -33,7 +33,8 @@ pub(crate) static SECRET: Key = Key::new(
     "webhook.secret",
     &["KAPSO_WEBHOOK_SECRET"],
     Preset::Nothing,
-    "the key of Kapso's signatures on pushed messages: `secret_key` of the webhook there",
+    "the key of Kapso's signatures on pushed messages: `secret_key` of the webhook there; the bridge makes one where \
+     it registers it",
 )
 .secret();
 
@@ -147,15 +148,17 @@ impl Webhook {
         })
     }
 
-    /// `unsigned` is whether a number has no key, neither its own nor this section's.
-    pub(crate) fn warning(&self, mode: Mode, unsigned: bool) -> Option<Problem> {
-        (mode.has_webhook() && unsigned).then(|| Problem {
+    /// `unsigned` is whether a number has no key, neither its own nor this section's. The bridge makes one where it
+    /// registers its webhook itself.
+    pub(crate) fn warning(&self, delivery: &Delivery, unsigned: bool) -> Option<Problem> {
+        (delivery.mode.has_webhook() && !delivery.registers() && unsigned).then(|| Problem {
             key: SECRET.path.to_owned(),
             origin: None,
             what: "is not set, so a push without a signature that can be checked is only a hint, and its messages are \
                    read from Kapso's list"
                 .to_owned(),
-            remedy: "make one with `openssl rand -hex 32`, and set it at Kapso's webhook as secret_key and here"
+            remedy: "set delivery.public_url, so that the bridge registers its webhook with a key of its own; or make \
+                     one with `openssl rand -hex 32`, and set it at Kapso's webhook as secret_key and here"
                 .to_owned(),
         })
     }

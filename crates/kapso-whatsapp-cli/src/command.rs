@@ -10,6 +10,7 @@ mod sandbox;
 mod send;
 mod status;
 mod trace;
+mod webhook;
 
 use clap::Subcommand;
 
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     Pairing(pairing::Pairing),
     /// Tell a tool to whom a session belongs: a signed token for five minutes
     Identity(identity::Identity),
+    /// Look at the webhooks at Kapso, register the bridge's, test it, or take it away
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Check the whole loop: configuration, state directory, Kapso, gateway
     #[command(visible_alias = "preflight")]
     Doctor,
@@ -55,6 +59,7 @@ impl Command {
             Self::Dead(dead) => dead.run(common).await,
             Self::Pairing(pairing) => pairing.run(common).await,
             Self::Identity(identity) => identity.run(common).await,
+            Self::Webhook(webhook) => webhook.run(common).await,
             Self::Doctor => doctor::run(common).await,
             Self::Config(configuration) => configuration.run(common),
             // Its future holds two servers, a bridge and a phone.

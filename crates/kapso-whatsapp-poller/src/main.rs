@@ -2,6 +2,7 @@
 
 mod log;
 mod options;
+mod reachable;
 mod signals;
 mod wiring;
 
@@ -48,10 +49,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => return misconfigured(&problems),
     };
-    let options = match options::options(&config) {
-        Ok(options) => options,
-        Err(unsupported) => return misconfigured(&unsupported),
-    };
+    let options = options::options(&config);
     if args.check {
         return shown(&config);
     }
@@ -80,10 +78,15 @@ async fn run(config: &Config, options: Options, once: bool) -> anyhow::Result<()
         parts,
         control,
         connection,
+        reachable,
     } = wiring::wire(config, &options).await?;
     let control = tokio::spawn(control);
     info!(version = env!("CARGO_PKG_VERSION"), number = %config.kapso.phone_number_id, "running");
     let store = parts.store.clone();
+    // A single pass reads the list alone: nothing has to reach it.
+    if !once && let Some(reachable) = reachable {
+        connection.keep(reachable);
+    }
     let left = if once {
         bridge::run_once(options, parts, stop).await?
     } else {

@@ -8,7 +8,7 @@ use bridge::{
     Hook, NumberOptions, Options, Prompts, Retention, Route, Routes, SendTiming, Sessions,
     Staleness, Target, TurnTiming,
 };
-use config::{Config, Mode, Number, Security, SecurityMode};
+use config::{Config, Number, Security, SecurityMode};
 
 /// WhatsApp shows typing for 25 s (kapso.md 2.8).
 const TYPING: Duration = Duration::from_secs(20);
@@ -16,28 +16,10 @@ const TYPING: Duration = Duration::from_secs(20);
 /// Less than the ten seconds after which a service manager loses patience.
 const DRAIN: Duration = Duration::from_secs(8);
 
-/// A configuration that is valid, and asks for what this version does not do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unsupported {
-    /// Delivery through a tunnel that the bridge starts itself.
-    #[error(
-        "delivery.mode = {0:?} is not available in this version; set it to \"polling\", or to \"domain\" \
-         with a tunnel of your own"
-    )]
-    Delivery(&'static str),
-}
-
 /// The journey's options.
-///
-/// # Errors
-/// [`Unsupported`] for what the configuration may say and this version cannot do.
-pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
-    match config.delivery.mode {
-        Mode::Polling | Mode::Domain => {}
-        mode @ Mode::Tailscale => return Err(Unsupported::Delivery(mode.name())),
-    }
+pub(crate) fn options(config: &Config) -> Options {
     let numbers = config.numbers.iter().enumerate();
-    Ok(Options {
+    Options {
         numbers: numbers
             .map(|(place, number)| number_options(config, number, place == 0))
             .collect(),
@@ -66,7 +48,7 @@ pub(crate) fn options(config: &Config) -> Result<Options, Unsupported> {
         send: SendTiming::default(),
         typing: TYPING,
         drain: DRAIN,
-    })
+    }
 }
 
 fn number_options(config: &Config, number: &Number, first: bool) -> NumberOptions {

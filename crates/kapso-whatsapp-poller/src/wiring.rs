@@ -10,6 +10,7 @@ use bridge::control::{self, Control, Grants, Listening, People};
 use bridge::guard::{Approvals, Guard};
 use bridge::identity::Issuer;
 use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
+use bridge::registration;
 use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
 use config::{Config, ListenAddress, Relay};
 use gateway::transcript::Transcripts;
@@ -22,12 +23,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::reachable::Reachable;
+
 /// Everything, opened.
 pub(crate) struct Wired<C> {
     pub(crate) parts: Parts,
     /// Answers on the control socket until the connection ends.
     pub(crate) control: C,
     pub(crate) connection: Connection,
+    /// Makes the open port reachable, in the modes that have one.
+    pub(crate) reachable: Option<Reachable>,
 }
 
 /// The gateway's connection, which outlives the drain: a turn in flight may still be answered.
@@ -37,6 +42,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Keeps the open port reachable for as long.
+    pub(crate) fn keep(&self, reachable: Reachable) {
+        self.tracker.spawn(reachable.run(self.stop.clone()));
+    }
+
     /// Closes the connection in order.
     pub(crate) async fn end(self) {
         self.stop.cancel();
@@ -72,7 +82,7 @@ pub(crate) async fn wire(
     let socket = config.state.control_socket();
     let control_socket = control::bind(&socket)
         .with_context(|| format!("no control socket at {}", socket.display()))?;
-    let Wanted { numbers, keys } = numbers(config)?;
+    let Wanted { numbers, keys } = numbers(config, &store).await?;
     let guard = Arc::new(options.guard(Approvals::load(&store).await?));
     let people = people(config, &guard)?;
     let checks_only = listener.is_some() && !options.poll_fallback;
@@ -88,6 +98,10 @@ pub(crate) async fn wire(
         nudge: Nudge::default(),
         people,
     };
+    let reachable = match &listener {
+        Some(listener) => Reachable::new(config, listener.local_addr()?, &keys, &control)?,
+        None => None,
+    };
     let door = listener.map(|listener| door(config, listener, keys, &control));
     let parts = parts(&control, guard, transcripts(config)?, door);
     if let Some(metrics) = metrics {
@@ -99,6 +113,7 @@ pub(crate) async fn wire(
         parts,
         control,
         connection,
+        reachable,
     })
 }
 
@@ -209,7 +224,7 @@ struct Wanted {
 }
 
 /// The clients and the keys of every number that is configured. All clients share the account's limit of requests.
-fn numbers(config: &Config) -> anyhow::Result<Wanted> {
+async fn numbers(config: &Config, store: &Store) -> anyhow::Result<Wanted> {
     let kapso = kapso::Client::new(kapso::Options {
         base_url: config.kapso.base_url.clone(),
         api_key: config.kapso.api_key.clone(),
@@ -223,27 +238,40 @@ fn numbers(config: &Config) -> anyhow::Result<Wanted> {
             kapso: kapso.for_number(number.id.clone())?,
         });
     }
+    let mut known = Vec::new();
+    for number in &config.numbers {
+        known.push(keys(config, number, store).await?);
+    }
     let mut numbers = numbers.into_iter();
     let first = numbers.next().unwrap_or_else(|| Number::new(kapso));
     Ok(Wanted {
         numbers: Numbers::new(first, numbers.collect()),
-        keys: config
-            .numbers
-            .iter()
-            .map(|number| keys(config, number))
-            .collect(),
+        keys: known,
     })
 }
 
-fn keys(config: &Config, number: &config::Number) -> NumberKeys {
-    NumberKeys {
+/// A number's keys. Where the bridge registers the webhook and nobody gave it a key, the journal has one that it made.
+async fn keys(
+    config: &Config,
+    number: &config::Number,
+    store: &Store,
+) -> anyhow::Result<NumberKeys> {
+    let kapso = match &number.secret {
+        None if config.delivery.registers() => {
+            let fresh =
+                registration::fresh_key().context("no random numbers for webhook.secret")?;
+            Some(store.webhook_secret(&number.id, fresh).await?)
+        }
+        given => given.clone(),
+    };
+    Ok(NumberKeys {
         number: number.id.clone(),
         name: number.name.clone(),
         keys: Keys {
-            kapso: number.secret.clone(),
+            kapso,
             meta: config.webhook.app_secret.clone(),
         },
-    }
+    })
 }
 
 fn gateway_options(config: &Config) -> anyhow::Result<gateway::Options> {

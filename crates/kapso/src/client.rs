@@ -37,7 +37,7 @@ pub struct Options {
 pub struct Deadlines {
     /// Until a connection stands, TLS included. Part of the others.
     pub connect: Duration,
-    /// Reading the list, marking read.
+    /// Reading the list, marking read, managing webhooks.
     pub read: Duration,
     /// Sending a message: longer, because giving up leaves its outcome unknown.
     pub send: Duration,
@@ -144,6 +144,15 @@ impl Client {
         })
     }
 
+    /// A client for another address of the same account, with connections of its own. The count of requests is shared.
+    pub(crate) fn for_base(&self, base: &Url) -> Result<Self, InvalidOptions> {
+        Ok(Self {
+            http: http_client(base, self.deadlines.connect)?,
+            lag: Arc::default(),
+            ..self.clone()
+        })
+    }
+
     /// The business number that this client speaks for.
     pub fn number(&self) -> &NumberId {
         &self.number
@@ -182,7 +191,7 @@ impl Client {
         hidden: &str,
     ) -> Result<Answer, Error> {
         let deadline = match call {
-            Call::List | Call::Mark => self.deadlines.read,
+            Call::List | Call::Mark | Call::Webhook => self.deadlines.read,
             Call::Send => self.deadlines.send,
         };
         let lost = |error: reqwest::Error| Error::of_transport(call, deadline, error);
@@ -234,14 +243,19 @@ fn key_header(key: &SecretString) -> Result<HeaderValue, InvalidOptions> {
     Ok(header)
 }
 
-fn messages_url(mut base: Url, number: &NumberId) -> Result<Url, InvalidOptions> {
+fn messages_url(base: Url, number: &NumberId) -> Result<Url, InvalidOptions> {
+    below(base, &[number.as_str(), "messages"])
+}
+
+/// The address of `path` below `base`, each part of it encoded.
+pub(crate) fn below(mut base: Url, parts: &[&str]) -> Result<Url, InvalidOptions> {
     let bare = base.username().is_empty()
         && base.password().is_none()
         && base.query().is_none()
         && base.fragment().is_none();
     match base.path_segments_mut() {
         Ok(mut path) if bare => {
-            path.pop_if_empty().push(number.as_str()).push("messages");
+            path.pop_if_empty().extend(parts);
         }
         Ok(_) | Err(()) => return Err(InvalidOptions::BaseUrl),
     }

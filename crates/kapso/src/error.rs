@@ -25,6 +25,8 @@ pub enum Call {
     Send,
     /// Marking a message read, with or without typing.
     Mark,
+    /// Managing a number's webhooks.
+    Webhook,
 }
 
 impl fmt::Display for Call {
@@ -33,6 +35,7 @@ impl fmt::Display for Call {
             Self::List => "list",
             Self::Send => "send",
             Self::Mark => "mark read",
+            Self::Webhook => "webhooks",
         })
     }
 }
@@ -162,7 +165,7 @@ impl Error {
 fn without_word(call: Call) -> Class {
     match call {
         Call::Send => Class::Unknown,
-        Call::List | Call::Mark => Class::Retryable,
+        Call::List | Call::Mark | Call::Webhook => Class::Retryable,
     }
 }
 

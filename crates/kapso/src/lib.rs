@@ -1,4 +1,5 @@
-//! The WhatsApp edge: Kapso's message list, sending, read receipts, webhooks, and what its refusals mean.
+//! The WhatsApp edge: Kapso's message list, sending, read receipts, webhooks and their registration, and what its
+//! refusals mean.
 //!
 //! One [`Client`] speaks for one business number; those of one account share its limit of requests. It never repeats
 //! a request by itself: each [`Error`] has a [`Class`] that says whether the caller may, and whether a message may
@@ -8,6 +9,7 @@ mod client;
 mod error;
 mod lag;
 mod list;
+pub mod platform;
 mod quota;
 mod send;
 pub mod webhook;
@@ -16,6 +18,7 @@ pub mod wire;
 pub use client::{Client, Deadlines, InvalidOptions, Options};
 pub use error::{Call, Class, Code, Error, Refusal};
 pub use list::{Direction, Health, ListQuery, MAX_PAGES, Page};
+pub use platform::Platform;
 pub use quota::Quota;
 pub use reqwest::Url;
 pub use wire::{Listed, Sent};

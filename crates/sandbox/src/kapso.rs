@@ -1,7 +1,7 @@
 //! A stand-in for Kapso's WhatsApp API, and the customers behind it.
 //!
 //! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
-//! and webhook deliveries. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! webhook deliveries, and the number's webhooks below `/platform/v1/whatsapp` (kapso.md 5). Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
 //! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
 //! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
 
@@ -13,6 +13,7 @@ mod ledger;
 mod outgoing;
 mod page;
 mod refusal;
+mod registry;
 mod server;
 mod webhook;
 
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use api::Api;
 use ledger::{Accepted, Ledger, Names};
 use outgoing::NewMessage;
+use registry::Registry;
 use webhook::Dispatcher;
 
 pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
@@ -131,6 +133,7 @@ impl KapsoStandIn {
         let api = Arc::new(Api {
             ledger,
             faults,
+            registry: Registry::default(),
             names: names(),
             key: options.api_key,
             clock: options.clock,
@@ -148,6 +151,22 @@ impl KapsoStandIn {
     /// What a client is configured with, such as `http://127.0.0.1:4321/meta/whatsapp/v24.0`.
     pub fn base_url(&self) -> String {
         format!("http://{}/meta/whatsapp/v24.0", self.address)
+    }
+
+    /// Where the number's webhooks are managed, such as `http://127.0.0.1:4321/platform/v1`.
+    pub fn platform_url(&self) -> String {
+        format!("http://{}/platform/v1", self.address)
+    }
+
+    /// The webhooks that are registered for the number, as the API shows them.
+    pub fn webhooks(&self) -> Vec<Value> {
+        self.api.registry.all()
+    }
+
+    /// Sets a field of a registered webhook, as someone does in Kapso's dashboard, or Kapso itself when it pauses one
+    /// (`active`: false); false when there is no such webhook.
+    pub fn set_webhook(&self, id: &str, field: &str, value: Value) -> bool {
+        self.api.registry.set(id, field, value)
     }
 
     /// Serves another stand-in's number at this one's address too, as Kapso serves all numbers at one. Messages, faults

@@ -34,6 +34,7 @@ mod statement;
 mod status;
 mod trace;
 mod turns;
+mod webhook;
 mod words;
 
 use std::sync::Arc;

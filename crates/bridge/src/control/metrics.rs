@@ -4,16 +4,19 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::report::Report;
-use super::{Control, KapsoReport, StoreReport};
+use super::{Control, KapsoReport, RegistrationReport, StoreReport};
 
 /// The media type of the format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Counts by one or two labels.
+type Counts = Family<Vec<(&'static str, String)>, Counter>;
 
 /// Values by one or two labels.
 type ByLabel = Family<Vec<(&'static str, String)>, Gauge>;
@@ -25,6 +28,9 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
     numbers(&mut registry, &report.kapso);
     journal(&mut registry, &report.store);
     webhook(&mut registry, &control);
+    if let Some(webhook) = &report.webhook {
+        registrations(&mut registry, &webhook.registrations);
+    }
     for (name, value) in &report.counters {
         registry.register(*name, counter_help(name), ConstCounter::new(*value));
     }
@@ -47,6 +53,9 @@ fn parts(registry: &mut Registry, report: &Report) {
     set("journal", report.store.ok);
     if let Some(webhook) = &report.webhook {
         set("webhook", webhook.ok);
+        if let Some(tunnel) = &webhook.tunnel {
+            set("tunnel", tunnel.ok);
+        }
     }
     registry.register(
         "up",
@@ -169,7 +178,7 @@ fn webhook(registry: &mut Registry, control: &Control) {
         ("refused", pushes.refused),
         ("not_recorded", pushes.not_recorded),
     ];
-    let family = Family::<Vec<(&'static str, String)>, prometheus_client::metrics::counter::Counter>::default();
+    let family = Counts::default();
     for (kind, count) in counts {
         let label = vec![("kind", kind.to_owned())];
         family.get_or_create(&label).inc_by(count);
@@ -178,6 +187,29 @@ fn webhook(registry: &mut Registry, control: &Control) {
         "webhook_requests",
         "Requests to the webhook, by what they were",
         family,
+    );
+}
+
+/// The webhook of each number at Kapso, where the bridge registers it.
+fn registrations(registry: &mut Registry, registrations: &[RegistrationReport]) {
+    if registrations.is_empty() {
+        return;
+    }
+    let (registered, switched_on) = (ByLabel::default(), Counts::default());
+    for of in registrations {
+        let label = vec![("number", of.number.clone()), ("name", of.name.clone())];
+        registered.get_or_create(&label).set(i64::from(of.ok));
+        switched_on.get_or_create(&label).inc_by(of.switched_on);
+    }
+    registry.register(
+        "webhook_registered",
+        "Whether a number's webhook is registered at Kapso and switched on (1) or not (0)",
+        registered,
+    );
+    registry.register(
+        "webhook_switched_on",
+        "How often Kapso had switched a number's webhook off and the bridge switched it on again",
+        switched_on,
     );
 }
 

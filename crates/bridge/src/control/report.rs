@@ -8,7 +8,7 @@ use model::Timestamp;
 use serde::Serialize;
 use store::{Depths, Event, StoreError};
 
-use super::{Control, Listening};
+use super::{Control, Listening, RegistrationReport, TunnelReport};
 use crate::health::{List, Pushes, Seen, Waiting};
 use crate::numbers::Number;
 
@@ -97,6 +97,10 @@ pub struct WebhookReport {
     pub events: u64,
     /// Requests that were turned away.
     pub refused: u64,
+    /// The webhook of each number at Kapso, where the bridge registers it.
+    pub registrations: Vec<RegistrationReport>,
+    /// The tunnel, where the bridge has one.
+    pub tunnel: Option<TunnelReport>,
     /// What the operator has to mend.
     pub error: Option<String>,
 }
@@ -172,7 +176,8 @@ impl Control {
     pub async fn report(&self) -> Report {
         let (now, seen) = (self.clock.now(), self.health.read());
         let kapso = self.kapso(now, &seen);
-        let webhook = self.listening.as_ref().map(|at| at.report(now, &seen));
+        let webhook = self.listening.as_ref();
+        let webhook = webhook.map(|at| self.webhook(at, now, &seen));
         let gateway = gateway_report(&self.gateway.status().borrow());
         let store = self.store(now, seen).await;
         let counters = self.store.counters().await.unwrap_or_default();
@@ -325,27 +330,38 @@ fn refused_lately(now: Timestamp, seen: &Seen) -> bool {
         .is_some_and(|at| now.since(at) < JOURNAL_MEMORY)
 }
 
-impl Listening {
-    fn report(&self, now: Timestamp, seen: &Seen) -> WebhookReport {
+impl Control {
+    /// The open port, and the way that leads to it.
+    fn webhook(&self, at: &Listening, now: Timestamp, seen: &Seen) -> WebhookReport {
         let Pushes {
             last_at,
             taken,
             hints,
             unused,
-            v1,
+            v1: v1_bodies,
             malformed,
             refused,
             not_recorded: _,
         } = seen.pushes;
-        let error = (v1 > 0).then(|| {
+        let tunnel = seen.tunnel.as_ref();
+        let tunnel = tunnel.map(|tunnel| TunnelReport::of(tunnel, now));
+        let registrations = self.registrations(now, seen);
+        let v1 = (v1_bodies > 0).then(|| {
             "Kapso pushes payload version v1: set the webhook to v2 in Kapso's dashboard".to_owned()
         });
+        let fallen = tunnel.as_ref().and_then(|tunnel| tunnel.error.clone());
+        let unregistered = registrations.iter().find_map(|of| of.error.clone());
+        let unregistered = unregistered.map(|error| format!("not registered at Kapso: {error}"));
+        let error = v1.or(fallen).or(unregistered);
+        let stands = tunnel.as_ref().is_none_or(|tunnel| tunnel.ok);
         WebhookReport {
-            ok: error.is_none(),
-            address: self.address.clone(),
-            signed: self.signed,
+            ok: error.is_none() && stands && registrations.iter().all(|of| of.ok),
+            address: at.address.clone(),
+            signed: at.signed,
+            registrations,
+            tunnel,
             last_event_s: last_at.map(|at| now.since(at).as_secs()),
-            events: taken + hints + unused + v1 + malformed,
+            events: taken + hints + unused + v1_bodies + malformed,
             refused,
             error,
         }

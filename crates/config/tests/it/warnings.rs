@@ -15,7 +15,7 @@ fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn a_webhook_without_a_key_is_warned_of_with_the_way_to_add_one() {
     for mode in ["domain", "tailscale"] {
-        let warned = warnings(&[("KAPSO_MODE", mode)]);
+        let warned = warnings(&[("KAPSO_MODE", mode), ("KAPSO_REGISTER_WEBHOOK", "no")]);
         let [warning] = warned.as_slice() else {
             panic!("{warned:?}")
         };
@@ -31,6 +31,23 @@ fn a_webhook_without_a_key_is_warned_of_with_the_way_to_add_one() {
         assert_eq!(warnings(&keyed), [""; 0]);
     }
     assert_eq!(warnings(&[]), [""; 0], "polling has no webhook");
+}
+
+#[test]
+fn a_webhook_that_registers_itself_needs_no_key() {
+    let url = ("KAPSO_PUBLIC_URL", "https://wa.example");
+    assert_eq!(warnings(&[("KAPSO_MODE", "tailscale")]), [""; 0]);
+    assert_eq!(warnings(&[("KAPSO_MODE", "domain"), url]), [""; 0]);
+    let unknown = warnings(&[("KAPSO_MODE", "domain")]);
+    let off = [
+        ("KAPSO_MODE", "domain"),
+        url,
+        ("KAPSO_REGISTER_WEBHOOK", "0"),
+    ];
+    for warned in [unknown, warnings(&off)] {
+        assert_eq!(warned.len(), 1, "{warned:?}");
+        assert!(warned[0].contains("set delivery.public_url"), "{warned:?}");
+    }
 }
 
 #[test]

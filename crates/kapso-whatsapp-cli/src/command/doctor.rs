@@ -6,7 +6,7 @@ mod folder;
 mod webhook;
 mod whatsapp;
 
-use config::{Config, Mode, SecurityMode};
+use config::Config;
 use serde_json::{Value, json};
 
 use self::check::Check;
@@ -62,34 +62,6 @@ fn configuration(config: &Config) -> Vec<Check> {
             .filter(|warning| !webhook::is_about(warning))
             .map(|warning| Check::of_problem("configuration", warning)),
     );
-    let absent = |key: &str, name: &str, remedy: &str| {
-        Check::wrong(
-            "configuration",
-            format!("{key} = {name:?} is not available in this version"),
-            remedy,
-        )
-        .failed()
-    };
-    match config.delivery.mode {
-        Mode::Polling | Mode::Domain => {}
-        mode @ Mode::Tailscale => {
-            checks.push(absent(
-                "delivery.mode",
-                mode.name(),
-                "set it to \"polling\" or \"domain\"",
-            ));
-        }
-    }
-    match config.security.mode {
-        SecurityMode::Allowlist | SecurityMode::Open => {}
-        mode @ SecurityMode::Pairing => {
-            checks.push(absent(
-                "security.mode",
-                mode.name(),
-                "use \"allowlist\" or \"open\"",
-            ));
-        }
-    }
     checks
 }
 

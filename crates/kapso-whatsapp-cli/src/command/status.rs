@@ -1,5 +1,6 @@
 //! `status`: how the running bridge is, on one screen.
 
+mod reach;
 mod report;
 
 use crate::Common;

@@ -136,20 +136,6 @@ async fn transcripts_of_a_release_without_them_are_told() {
 }
 
 #[tokio::test]
-async fn what_this_version_cannot_do_is_told() {
-    let agent = agent().await;
-    let ended = cli(&agent)
-        .await
-        .set("KAPSO_MODE", "tailscale")
-        .run(&["doctor", "--json"])
-        .await;
-    assert_eq!(
-        (ended.code, &failed(&ended)["check"]),
-        (1, &"configuration".into())
-    );
-}
-
-#[tokio::test]
 async fn a_webhook_without_key_or_address_is_told_with_the_way_to_add_them() {
     let agent = agent().await;
     let cli = cli(&agent).await.set("KAPSO_MODE", "domain");

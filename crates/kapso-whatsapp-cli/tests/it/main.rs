@@ -13,6 +13,7 @@ mod scripted;
 mod send;
 mod status;
 mod trace;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::Stdio;

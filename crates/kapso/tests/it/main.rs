@@ -5,6 +5,7 @@
 mod data;
 mod messages;
 mod paging;
+mod platform;
 mod quota;
 mod refusals;
 mod sending;

@@ -20,6 +20,7 @@ use super::ledger::{Accepted, Ledger, Names};
 use super::outgoing::{NewMessage, Post};
 use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
+use super::registry::Registry;
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -36,6 +37,7 @@ pub(super) struct Broken;
 pub(super) struct Api {
     pub(super) ledger: Arc<Ledger>,
     pub(super) faults: Arc<Faults>,
+    pub(super) registry: Registry,
     pub(super) names: Names,
     pub(super) key: SecretString,
     pub(super) clock: Clock,
@@ -50,6 +52,8 @@ pub(super) struct Api {
 /// What a proper request leads to: an answer, or an end without one.
 enum Ending {
     Answer(Value),
+    /// An answer of the platform API, with its status.
+    Platform(u16, Value),
     Refusal(Refusal),
     NotJson,
     Broken,
@@ -64,7 +68,15 @@ impl From<Refusal> for Ending {
 /// The number's id in a request's path.
 fn number(path: &str) -> Option<&str> {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
-        ["meta", "whatsapp", _version, number, ..] => Some(number),
+        ["meta", "whatsapp", _version, number, ..]
+        | [
+            "platform",
+            _version,
+            "whatsapp",
+            "phone_numbers",
+            number,
+            ..,
+        ] => Some(number),
         _ => None,
     }
 }
@@ -108,12 +120,17 @@ impl Api {
             Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
         };
         let ending = match (&head.method, body) {
+            (method, body) if Registry::has(head.uri.path()) => {
+                let request = (method, head.uri.path(), query.as_slice());
+                self.manage(request, &body.unwrap_or_default()).await
+            }
             (&Method::GET, _) => self.list(&query).await,
             (_, Ok(body)) => self.post(body, arrived).await,
             (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
         };
         let mut response = match ending {
             Ending::Answer(body) => respond(200, &body.to_string()),
+            Ending::Platform(status, body) => respond(status, &body.to_string()),
             Ending::NotJson => respond(200, "<!doctype html><title>One moment, please</title>"),
             Ending::Refusal(refusal) => self.refuse(head.uri.path(), &refusal),
             Ending::Broken => return Err(Broken),
@@ -126,11 +143,15 @@ impl Api {
     /// The order of the checks is the order of what Kapso tells: endpoint, key, limit, number.
     fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Allowance, Refusal> {
         let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let (["meta", "whatsapp", _version, number, "messages"], Method::GET | Method::POST) =
-            (path.as_slice(), method.clone())
-        else {
-            let what = format!("{method} {}", uri.path());
-            return Err(Refusal::not_emulated(&what));
+        let number = match (path.as_slice(), method) {
+            (["meta", "whatsapp", _version, number, "messages"], &Method::GET | &Method::POST) => {
+                Some(*number)
+            }
+            _ if Registry::has(uri.path()) => None,
+            _ => {
+                let what = format!("{method} {}", uri.path());
+                return Err(Refusal::not_emulated(&what));
+            }
         };
         if !self.key_fits(headers) {
             return Err(Refusal::unauthorized());
@@ -147,7 +168,7 @@ impl Api {
                 remaining: NOMINAL_LIMIT,
             },
         };
-        if *number != self.names.number.as_str() {
+        if number.is_some_and(|number| number != self.names.number.as_str()) {
             return Err(Refusal::flat(404, "Phone number not found"));
         }
         Ok(allowance)
@@ -184,6 +205,23 @@ impl Api {
             page.repeat();
         }
         Ending::Answer(page.body())
+    }
+
+    /// Manages the number's webhooks.
+    async fn manage(&self, request: (&Method, &str, &[(String, String)]), body: &Value) -> Ending {
+        let course = Course::from(self.faults.take_webhook());
+        sleep_unless_zero(self.latency + course.delay).await;
+        if let Some(ending) = end(course.before).await {
+            return ending;
+        }
+        let answered = self.registry.answer(&self.names.number, request, body);
+        self.ledger.touch();
+        if let Some(ending) = end(course.after).await {
+            return ending;
+        }
+        answered.map_or_else(Ending::from, |(status, body)| {
+            Ending::Platform(status, body)
+        })
     }
 
     async fn post(&self, body: Value, arrived: Instant) -> Ending {

@@ -90,6 +90,7 @@ struct Switches {
     sends: VecDeque<SendFault>,
     sends_to: HashMap<String, VecDeque<SendFault>>,
     marks: VecDeque<SendFault>,
+    webhooks: VecDeque<SendFault>,
     lists: VecDeque<ListFault>,
     deliveries: VecDeque<DeliveryFault>,
     reports: VecDeque<DeliveryFault>,
@@ -111,6 +112,11 @@ impl Faults {
             .entry(customer_key(customer))
             .or_default()
             .extend(vec![fault; n]);
+    }
+
+    /// The next `n` requests about the number's webhooks meet `fault`; "goes out" means here that it is carried out.
+    pub fn next_webhook_requests(&self, n: usize, fault: SendFault) {
+        self.switches().webhooks.extend(vec![fault; n]);
     }
 
     /// The next `n` read receipts meet `fault`; "goes out" means here that the message is marked read.
@@ -171,6 +177,11 @@ impl Faults {
 
     pub(super) fn take_mark(&self) -> SendFault {
         self.switches().marks.pop_front().unwrap_or(SendFault::Pass)
+    }
+
+    pub(super) fn take_webhook(&self) -> SendFault {
+        let fault = self.switches().webhooks.pop_front();
+        fault.unwrap_or(SendFault::Pass)
     }
 
     pub(super) fn take_list(&self) -> ListFault {

@@ -195,6 +195,11 @@ impl Ledger {
         self.tell(event);
     }
 
+    /// Lets watchers look again.
+    pub(super) fn touch(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     pub(super) fn sent(&self) -> Vec<SentMessage> {
         self.lock().sent().to_vec()
     }

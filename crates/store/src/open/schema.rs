@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_ledger.sql"),
     include_str!("../../migrations/0003_people.sql"),
+    include_str!("../../migrations/0004_webhook.sql"),
 ];
 
 /// Why the schema of a file cannot be brought up to date.

@@ -17,3 +17,4 @@ mod sequence;
 mod status;
 mod trace;
 mod turns;
+mod webhook;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use model::{Arrival, ChatKey, Clock, Identity, Inbound, Role, SessionKey};
 use rusqlite::Connection;
+use secrecy::ExposeSecret as _;
 use store::{Listing, OpenError, OutgoingState, Store, Stumbled, Subject, TurnState};
 use tempfile::TempDir;
 
@@ -279,6 +280,7 @@ async fn an_older_journal_gets_the_schema_of_a_new_one() {
         include_str!("../data/journal-0001.sql"),
         include_str!("../data/journal-0002.sql"),
         include_str!("../data/journal-0003.sql"),
+        include_str!("../data/journal-0004.sql"),
     ] {
         let old = tempfile::tempdir().unwrap();
         raw(old.path(), past).unwrap();
@@ -429,4 +431,13 @@ async fn a_journal_of_schema_3_opens_with_its_rows() {
     );
     let senders = store.session_senders(&session("main-wa-1")).await.unwrap();
     assert_eq!(senders, [chat(1), chat(2)]);
+}
+
+#[tokio::test]
+async fn a_journal_of_schema_4_opens_with_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    raw(dir.path(), include_str!("../data/journal-0004.sql")).unwrap();
+    let store = open(dir.path()).await.unwrap();
+    let kept = store.webhook_secret(&number(), "fresh".into()).await;
+    assert_eq!(kept.unwrap().expose_secret(), "5ecret");
 }

@@ -37,11 +37,17 @@ fn keys(config: &Config) -> Vec<Check> {
     if !warnings.is_empty() {
         return warnings;
     }
+    let kept = config.numbers.iter().all(|number| number.secret.is_none());
+    let key = if kept && config.delivery.registers() {
+        "a key that the bridge makes and registers"
+    } else {
+        "webhook.secret"
+    };
     let meta = match config.webhook.app_secret {
         Some(_) => ", Meta's with webhook.app_secret",
         None => "",
     };
-    let seen = format!("Kapso's signatures are checked with webhook.secret{meta}");
+    let seen = format!("Kapso's signatures are checked with {key}{meta}");
     vec![Check::ok(WHAT, seen)]
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::reach::{Registration, Tunnel};
 use crate::screen::{age, count, field, one_line, size};
 
 #[derive(Debug, Default, Deserialize)]
@@ -66,6 +67,8 @@ struct Webhook {
     /// Pushes with a wrong signature.
     refused: u64,
     error: Option<String>,
+    registrations: Vec<Registration>,
+    tunnel: Option<Tunnel>,
 }
 
 /// What happened since the journal began.
@@ -154,6 +157,15 @@ pub(super) fn screen(json: &Value) -> (bool, String) {
     }
     if let Some(seen) = &report.webhook {
         line("webhook", webhook(seen));
+        for of in &seen.registrations {
+            line("", of.line());
+        }
+        if let Some(seen) = &seen.tunnel {
+            line("tunnel", seen.line());
+            if let Some(remedy) = &seen.remedy {
+                line("", format!("→ {remedy}"));
+            }
+        }
     }
     line("gateway", gateway(&report.gateway));
     if let Some(remedy) = &report.gateway.remedy {
@@ -405,6 +417,36 @@ whatsapp    sales: no route, list read 40 s ago
             "{text}"
         );
         assert!(!with(Value::Null).contains("webhook"), "polling has none");
+    }
+
+    #[test]
+    fn a_webhook_that_was_switched_on_again_and_a_tunnel_are_told() {
+        let json = json!({"status": "degraded", "webhook": {
+            "ok": false, "address": "127.0.0.1:18790", "signed": true, "error": "no tunnel",
+            "registrations": [
+                {"name": "sales", "ok": true, "url": "https://a.ts.net/webhook", "last_success_s": 9, "switched_on": 1},
+                {"name": "help", "ok": false, "error": "webhooks: refused with HTTP 401"},
+                {"name": "new"},
+            ],
+            "tunnel": {"ok": false, "state": "down", "since_s": 4,
+                       "error": "Funnel is not enabled", "remedy": "enable it"},
+        }});
+        let (_, text) = screen(&json);
+        let expected = "\
+            sales: registered at https://a.ts.net/webhook, seen 9 s ago,
+            switched on again 1 time
+            help: webhooks: refused with HTTP 401
+            new: not registered yet
+tunnel      Funnel is not enabled, for 4 s
+            → enable it
+";
+        assert!(text.contains(expected), "{text}");
+        let up = json!({"webhook": {"tunnel": {"ok": true, "state": "up", "since_s": 60, "url": "https://a.ts.net/"}}});
+        assert!(
+            screen(&up)
+                .1
+                .contains("tunnel      up at https://a.ts.net/, for 1 min 0 s")
+        );
     }
 
     #[test]
