@@ -180,6 +180,7 @@ impl Turns {
             key: IdempotencyKey::new(&Uuid::new_v4().to_string())?,
             text: String::new(),
             context: String::new(),
+            pictures: Vec::new(),
             command: false,
             last: last.inbound.id.clone(),
         })

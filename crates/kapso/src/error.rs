@@ -25,6 +25,8 @@ pub enum Call {
     Send,
     /// Marking a message read, with or without typing.
     Mark,
+    /// Asking where a file is.
+    Media,
 }
 
 impl fmt::Display for Call {
@@ -33,6 +35,7 @@ impl fmt::Display for Call {
             Self::List => "list",
             Self::Send => "send",
             Self::Mark => "mark read",
+            Self::Media => "media",
         })
     }
 }
@@ -162,16 +165,22 @@ impl Error {
 fn without_word(call: Call) -> Class {
     match call {
         Call::Send => Class::Unknown,
-        Call::List | Call::Mark => Class::Retryable,
+        Call::List | Call::Mark | Call::Media => Class::Retryable,
     }
 }
 
 /// The innermost reason, which says more than "error sending request". Without the URL: a base may be private.
-fn root_cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut innermost: &dyn std::error::Error = &error;
+pub(crate) fn root_cause(error: reqwest::Error) -> String {
+    innermost(&error.without_url()).to_string()
+}
+
+/// What an error comes from in the end.
+pub(crate) fn innermost<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e (dyn std::error::Error + 'static) {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    innermost
 }

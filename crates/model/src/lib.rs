@@ -20,4 +20,4 @@ pub use ids::{IdempotencyKey, InvalidId, MessageId, NumberId, RunId, SessionKey}
 pub use outgoing::{Outgoing, OutgoingBody, Reply};
 pub use receipt::{Fate, Receipt};
 pub use time::{Clock, Timestamp};
-pub use turn::{Role, Turn};
+pub use turn::{Picture, Role, Turn};
