@@ -12,6 +12,7 @@ mod hook;
 pub mod identity;
 pub mod inbound;
 mod lanes;
+mod media;
 mod nudge;
 mod numbers;
 mod outbound;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::transcript::Transcripts;
+use kapso::media::Downloads;
 use model::{Clock, NumberId};
 pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,8 @@ use crate::inbound::poll::PollTiming;
 use crate::inbound::webhook::Door;
 use crate::inbound::{Inbound, Wake};
 use crate::lanes::{Lanes, Life};
+pub use crate::media::MediaFolder;
+use crate::media::{Fetcher, Shelf};
 pub use crate::nudge::Nudge;
 pub use crate::numbers::{Number, Numbers};
 use crate::outbound::Outbound;
@@ -80,6 +84,8 @@ pub struct Options {
     pub staleness: Staleness,
     /// How much of what is over is kept.
     pub retention: Retention,
+    /// Where the files of messages are kept.
+    pub media: MediaFolder,
     /// Intervals of asking.
     pub turn: TurnTiming,
     /// Intervals of sending.
@@ -119,6 +125,8 @@ pub struct Parts {
     pub gateway: Gateway,
     /// What must survive a restart.
     pub store: Store,
+    /// What fetches the files of messages.
+    pub downloads: Downloads,
     /// Session transcripts, where replies are read from them.
     pub transcripts: Option<Transcripts>,
     /// Who may speak, as whom and how often.
@@ -267,7 +275,8 @@ impl Journey {
     fn keep_small(&self) {
         let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
         let retention = self.options.retention.clone();
-        let cleaning = retention.run(store, clock, self.life.stop.clone());
+        let files = self.options.media.clone();
+        let cleaning = retention.run(store, files, clock, self.life.stop.clone());
         self.life.tracker.spawn(cleaning);
     }
 
@@ -330,6 +339,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         numbers,
         gateway,
         store,
+        downloads,
         transcripts,
         guard,
         clock,
@@ -345,6 +355,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
             &life.tracker,
             life.stop.clone(),
         ),
+        fetcher: Fetcher::new(numbers.clone(), downloads, &options.media),
         turns: Turns {
             gateway,
             store: store.clone(),
@@ -353,6 +364,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
             sessions: sessions.collect(),
             routes: options.routes.clone(),
             prompts: options.prompts.clone(),
+            shelf: Shelf::new(options.media.dir.clone()),
             timing: options.turn.clone(),
         },
         outbound: outbound.clone(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use gateway::{Gateway, Status};
-use kapso::media::{Downloaded, Downloads, MediaError, sniffed};
+use kapso::media::{Downloaded, Downloads, MediaError};
 use model::{Content, Media, MediaKind, NumberId, Picture};
 use store::StoredMessage;
 use tokio::fs;
@@ -74,7 +74,7 @@ const PICTURES_COUNT: usize = 16;
 pub(crate) enum Given {
     /// The picture itself.
     Shown,
-    /// Its words, and the type that it turned out to be of.
+    /// Its words.
     Words(String),
     /// Where it lies; and what it is, where that is not what it is said to be.
     Saved {
@@ -179,7 +179,7 @@ impl Fetcher {
             debug!(wamid = %id, "the file is there already");
             let head = shelf::head(&path).await?;
             let bytes = fs::metadata(&path).await?.len();
-            let file = Downloaded::again(bytes, media.mime.as_deref(), &head);
+            let file = Downloaded::new(bytes, media.mime.as_deref(), &head);
             return Ok(Saved { path, file });
         }
         // The semaphore lives as long as this does, and nobody closes it.
@@ -241,7 +241,9 @@ impl Room {
             };
         };
         let limits = hello.attachments;
-        let most = limits.map_or(PICTURE_MOST, |limits| limits.max_image_bytes.min(limits.max_bytes));
+        let most = limits.map_or(PICTURE_MOST, |limits| {
+            limits.max_image_bytes.min(limits.max_bytes)
+        });
         let frame = u64::try_from(hello.max_payload).unwrap_or(u64::MAX);
         Self {
             picture: if hello.takes_pictures() { most } else { 0 },
@@ -278,9 +280,12 @@ impl Room {
 /// The type of a picture that models see, if the file is one.
 fn picture(kind: MediaKind, file: &Downloaded) -> Option<&'static str> {
     match kind {
-        MediaKind::Image | MediaKind::Sticker => file
-            .sniffed
-            .filter(|mime| matches!(*mime, "image/jpeg" | "image/png" | "image/webp" | "image/gif")),
+        MediaKind::Image | MediaKind::Sticker => file.sniffed.filter(|mime| {
+            matches!(
+                *mime,
+                "image/jpeg" | "image/png" | "image/webp" | "image/gif"
+            )
+        }),
         MediaKind::Video | MediaKind::Audio | MediaKind::Voice | MediaKind::Document => None,
     }
 }
@@ -301,11 +306,19 @@ async fn words(path: &Path, media: &Media, file: &Downloaded) -> io::Result<Opti
 fn is_text(mime: Option<&str>, name: Option<&str>) -> bool {
     let by_type = matches!(
         mime,
-        Some("text/plain" | "text/csv" | "text/markdown" | "application/json" | "text/comma-separated-values")
+        Some(
+            "text/plain"
+                | "text/csv"
+                | "text/markdown"
+                | "application/json"
+                | "text/comma-separated-values"
+        )
     );
     let ending = name.and_then(|name| name.rsplit_once('.'));
     let by_name = ending.is_some_and(|(_, ending)| {
-        ["txt", "csv", "json", "md"].iter().any(|text| ending.eq_ignore_ascii_case(text))
+        ["txt", "csv", "json", "md"]
+            .iter()
+            .any(|text| ending.eq_ignore_ascii_case(text))
     });
     by_type || by_name
 }

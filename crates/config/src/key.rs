@@ -1,8 +1,8 @@
 //! The keys of the configuration: names, environment names, defaults. Sections declare them beside their checks.
 
 use crate::{
-    chats, control, delivery, gateway, identity, kapso, log, numbers, routes, rules, security,
-    state, webhook,
+    chats, control, delivery, gateway, identity, kapso, log, media, numbers, routes, rules,
+    security, state, webhook,
 };
 
 /// What a key is worth when nobody sets it.
@@ -172,6 +172,14 @@ pub static KEYS: &[&Key] = &[
     &gateway::AGENT,
     &state::DIR,
     &state::MAX_MIB,
+    &media::DIR,
+    &media::KEEP,
+    &media::HOSTS,
+    &media::IMAGE,
+    &media::VIDEO,
+    &media::AUDIO,
+    &media::DOCUMENT,
+    &media::STICKER,
     &security::MODE,
     &security::ROLES,
     &security::DENY_MESSAGE,

@@ -178,6 +178,7 @@ impl Config {
         self.webhook.show(&mut shown);
         self.gateway.show(&mut shown);
         self.state.show(&mut shown);
+        self.media.show(&mut shown);
         self.security.show(&mut shown, &security::OF_ALL);
         let hook = self.security.stranger_hook.as_ref();
         shown.maybe(&security::STRANGER_HOOK, hook);

@@ -14,6 +14,7 @@ use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
 use config::{Config, ListenAddress, Relay};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
+use kapso::media::{Downloads, Egress, Limits};
 use kapso::webhook::Keys;
 use model::Clock;
 use store::Store;
@@ -89,7 +90,12 @@ pub(crate) async fn wire(
         people,
     };
     let door = listener.map(|listener| door(config, listener, keys, &control));
-    let parts = parts(&control, guard, transcripts(config)?, door);
+    let edges = Edges {
+        downloads: downloads(config)?,
+        transcripts: transcripts(config)?,
+        door,
+    };
+    let parts = parts(&control, guard, edges);
     if let Some(metrics) = metrics {
         let serving = control::serve_metrics(metrics, control.clone(), connection.stop.clone());
         connection.tracker.spawn(serving);
@@ -144,24 +150,41 @@ fn people(config: &Config, guard: &Arc<Guard>) -> anyhow::Result<People> {
     })
 }
 
-/// What the journey stands on is what the control socket reads from.
-fn parts(
-    control: &Control,
-    guard: Arc<Guard>,
+/// What the control socket has no part in.
+struct Edges {
+    downloads: Downloads,
     transcripts: Option<Transcripts>,
     door: Option<Door>,
-) -> Parts {
+}
+
+/// What the journey stands on is what the control socket reads from.
+fn parts(control: &Control, guard: Arc<Guard>, edges: Edges) -> Parts {
     Parts {
         numbers: control.numbers.clone(),
         guard,
         gateway: control.gateway.clone(),
         store: control.store.clone(),
-        transcripts,
+        downloads: edges.downloads,
+        transcripts: edges.transcripts,
         clock: control.clock.clone(),
         health: control.health.clone(),
         nudge: control.nudge.clone(),
-        door,
+        door: edges.door,
     }
+}
+
+/// What fetches the files of messages.
+fn downloads(config: &Config) -> anyhow::Result<Downloads> {
+    let most = config.media.max_bytes;
+    let limits = Limits {
+        image: most.image.into(),
+        video: most.video.into(),
+        audio: most.audio.into(),
+        document: most.document.into(),
+        sticker: most.sticker.into(),
+    };
+    let egress = Egress::of(&config.kapso.base_url, config.media.hosts.clone(), limits);
+    Ok(Downloads::new(egress)?)
 }
 
 /// The port that messages are pushed to, in the modes that have one.

@@ -6,13 +6,12 @@
 
 mod address;
 mod download;
-mod hosts;
 mod sniff;
 
 use std::io;
 use std::time::Duration;
 
-use model::{Media, MediaKind};
+use model::{HostPattern, Media, MediaKind};
 use reqwest::Url;
 use serde::Deserialize;
 use tokio::io::AsyncWrite;
@@ -20,7 +19,6 @@ use tracing::debug;
 
 pub use self::address::Names;
 pub use self::download::{Downloads, MOST_REDIRECTS};
-pub use self::hosts::{HostPattern, InvalidPattern, KAPSO_HOSTS};
 pub use self::sniff::{Downloaded, sniffed};
 use crate::client::Client;
 use crate::error::{Call, Class, Error};
@@ -28,7 +26,7 @@ use crate::error::{Call, Class, Error};
 /// Where files may come from, how large they may be and how long they may take.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    /// The hosts, all by HTTPS. Their addresses must be public ones.
+    /// The hosts, all by HTTPS. Their addresses must be public ones. Kapso's are in kapso.md 2.13.
     pub hosts: Vec<HostPattern>,
     /// Origins on this machine that are allowed as well, in clear text too: those of a stand-in.
     pub local: Vec<Url>,
@@ -64,7 +62,7 @@ impl Egress {
 /// For one file: a hundred megabytes at two megabytes per second.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The largest file of each kind, in bytes.
+/// The largest file of each kind, in bytes; 0 fetches none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Pictures.
@@ -239,6 +237,9 @@ impl Client {
         into: &mut W,
     ) -> Result<Downloaded, MediaError> {
         let limit = from.egress().limits.of(media.kind);
+        if limit == 0 {
+            return Err(MediaError::TooLarge { limit });
+        }
         let mime = media.mime.as_deref();
         let first = media.url.as_deref().and_then(|url| Url::parse(url).ok());
         if let Some(url) = first {

@@ -71,9 +71,14 @@ impl Shelf {
         }
         let path = self.path(&format!("{}.{UNFINISHED}", stem(message)));
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(FILE_MODE);
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE_MODE);
         let file = options.open(&path).await?;
-        file.set_permissions(Permissions::from_mode(FILE_MODE)).await?;
+        file.set_permissions(Permissions::from_mode(FILE_MODE))
+            .await?;
         Ok((file, path))
     }
 
@@ -124,7 +129,10 @@ pub(super) async fn head(path: &Path) -> io::Result<Vec<u8>> {
 
 fn stem(message: &MessageId) -> String {
     let hash = Sha256::digest(message.as_str().as_bytes());
-    hash[..NAME_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash[..NAME_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn is_ours(path: &Path) -> bool {

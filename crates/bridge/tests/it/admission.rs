@@ -21,7 +21,10 @@ async fn stopped() -> World {
 }
 
 /// Where each of `ids` stands in the journal, and why. The bridge is stopped for it.
-async fn recorded(world: &mut World, ids: &[MessageId]) -> Vec<(MessageState, Option<String>)> {
+pub(crate) async fn recorded(
+    world: &mut World,
+    ids: &[MessageId],
+) -> Vec<(MessageState, Option<String>)> {
     world.terminate().await;
     let journal = world.journal().await;
     let mut found = Vec::new();

@@ -13,11 +13,12 @@ use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::{Door, NumberKeys};
 use bridge::{
-    Health, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention, Routes,
-    SendTiming, Sessions, Staleness, TurnTiming,
+    Health, MediaFolder, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention,
+    Routes, SendTiming, Sessions, Staleness, TurnTiming,
 };
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway};
+use kapso::media::{Downloads, Egress, Limits};
 use kapso::webhook::Keys;
 use model::{Clock, Identity, NumberId, Role, Timestamp};
 use sandbox::kapso::{
@@ -389,11 +390,14 @@ impl Outside {
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
+        let mut options = self.options;
+        options.media.dir = self.state.join("media");
         let parts = Parts {
             guard,
             numbers,
             gateway,
             store,
+            downloads: downloads(&self.lines[0]),
             transcripts: self
                 .sessions_json
                 .map(|path| Transcripts::open(path).unwrap()),
@@ -408,7 +412,7 @@ impl Outside {
                 control,
             }),
         };
-        bridge::run(self.options, parts, stop).await.unwrap();
+        bridge::run(options, parts, stop).await.unwrap();
         connection.cancel();
     }
 }
@@ -490,6 +494,12 @@ pub(crate) fn kapso_client(line: &Line) -> kapso::Client {
     .unwrap()
 }
 
+/// Files come from where the number's Kapso is.
+pub(crate) fn downloads(line: &Line) -> Downloads {
+    let base = line.kapso.parse().unwrap();
+    Downloads::new(Egress::of(&base, Vec::new(), Limits::default())).unwrap()
+}
+
 pub(crate) fn gateway_timing() -> gateway::Timing {
     gateway::Timing {
         backoff_first: Duration::from_millis(10),
@@ -535,6 +545,10 @@ pub(crate) fn bridge_options() -> Options {
         poll_fallback: false,
         staleness: Staleness::default(),
         retention: Retention::default(),
+        media: MediaFolder {
+            again_after: Duration::from_millis(5),
+            ..MediaFolder::new(PathBuf::new())
+        },
         turn: TurnTiming {
             look: Duration::from_millis(20),
             wait: Duration::from_millis(200),

@@ -20,7 +20,8 @@ pub struct Downloaded {
 }
 
 impl Downloaded {
-    pub(super) fn new(bytes: u64, declared: Option<&str>, head: &[u8]) -> Self {
+    /// A file of `bytes` bytes that begins with `head`, and is said to be of type `declared`.
+    pub fn new(bytes: u64, declared: Option<&str>, head: &[u8]) -> Self {
         let bare = |mime: &str| {
             let (bare, _) = mime.split_once(';').unwrap_or((mime, ""));
             bare.trim().to_ascii_lowercase()

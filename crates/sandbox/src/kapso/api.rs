@@ -17,6 +17,7 @@ use super::customer_key;
 use super::event::{Event, RecordedRequest, Status};
 use super::fault::{Course, Faults, ListFault, Outcome};
 use super::ledger::{Accepted, Ledger, Names};
+use super::media::{self, MediaStore};
 use super::outgoing::{NewMessage, Post};
 use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
@@ -43,6 +44,7 @@ pub(super) struct Api {
     pub(super) requests_per_minute: Option<u32>,
     pub(super) delivered_after: Option<Duration>,
     pub(super) tracker: TaskTracker,
+    pub(super) media: MediaStore,
     /// Other numbers that are served at the same address.
     pub(super) beside: Mutex<Vec<Arc<Api>>>,
 }
@@ -103,12 +105,21 @@ impl Api {
             at: self.clock.now(),
             arrived,
         });
+        if self.media.holds(&head.uri) {
+            return std::future::pending().await;
+        }
+        if let Some(response) = self.media.file(&head.uri, &query) {
+            return Ok(response);
+        }
         let allowance = match self.admit(&head.method, &head.uri, &head.headers) {
             Ok(allowance) => allowance,
             Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
         };
         let ending = match (&head.method, body) {
-            (&Method::GET, _) => self.list(&query).await,
+            (&Method::GET, _) => match media::asked(head.uri.path()) {
+                Some(id) => self.tell_media(id, &query, &head.headers),
+                None => self.list(&query).await,
+            },
             (_, Ok(body)) => self.post(body, arrived).await,
             (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
         };
@@ -126,11 +137,14 @@ impl Api {
     /// The order of the checks is the order of what Kapso tells: endpoint, key, limit, number.
     fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Allowance, Refusal> {
         let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let (["meta", "whatsapp", _version, number, "messages"], Method::GET | Method::POST) =
-            (path.as_slice(), method.clone())
-        else {
-            let what = format!("{method} {}", uri.path());
-            return Err(Refusal::not_emulated(&what));
+        let number = match (path.as_slice(), method) {
+            (["meta", "whatsapp", _, number, "messages"], &Method::GET | &Method::POST) => *number,
+            // A file's id leads to it whatever the number, which is in the query.
+            (["meta", "whatsapp", _, _], &Method::GET) => self.names.number.as_str(),
+            _ => {
+                let what = format!("{method} {}", uri.path());
+                return Err(Refusal::not_emulated(&what));
+            }
         };
         if !self.key_fits(headers) {
             return Err(Refusal::unauthorized());
@@ -147,7 +161,7 @@ impl Api {
                 remaining: NOMINAL_LIMIT,
             },
         };
-        if *number != self.names.number.as_str() {
+        if number != self.names.number.as_str() {
             return Err(Refusal::flat(404, "Phone number not found"));
         }
         Ok(allowance)
@@ -157,6 +171,20 @@ impl Api {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
         text("x-api-key").or(bearer) == Some(self.key.expose_secret())
+    }
+
+    /// Where a file is (kapso.md 2.13): the number has to be named.
+    fn tell_media(&self, id: &str, query: &[(String, String)], headers: &HeaderMap) -> Ending {
+        if !query.iter().any(|(name, _)| name == "phone_number_id") {
+            return Refusal::flat(400, "phone_number_id is required").into();
+        }
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        match self.media.told(id, host.unwrap_or_default()) {
+            Some(told) => Ending::Answer(told),
+            None => Refusal::flat(404, "Media not found").into(),
+        }
     }
 
     async fn list(&self, parameters: &[(String, String)]) -> Ending {

@@ -3,10 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The hosts from which Kapso serves files (kapso.md 2.13). Others, Meta's own among them, want tokens that no customer
-/// of Kapso's has.
-pub const KAPSO_HOSTS: [&str; 2] = ["*.kapso.ai", "kapso-ai-prod.*.r2.cloudflarestorage.com"];
-
 /// A host, or several: a first label `*` stands for one or more labels, any other `*` for exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern(String);
@@ -80,7 +76,8 @@ mod tests {
 
     #[test]
     fn c13_a_pattern_means_its_own_hosts_and_no_look_alikes() {
-        let [kapso, r2] = KAPSO_HOSTS.map(|host| HostPattern::new(host).unwrap());
+        let [kapso, r2] = ["*.kapso.ai", "kapso-ai-prod.*.r2.cloudflarestorage.com"]
+            .map(|host| HostPattern::new(host).unwrap());
         for host in ["api.kapso.ai", "app.kapso.ai", "a.b.kapso.ai"] {
             assert!(kapso.matches(host), "{host}");
         }
