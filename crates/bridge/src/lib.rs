@@ -33,6 +33,7 @@ pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
+use transcribe::Transcriber;
 
 use crate::chat::Chats;
 pub use crate::chat::Staleness;
@@ -127,6 +128,8 @@ pub struct Parts {
     pub store: Store,
     /// What fetches the files of messages.
     pub downloads: Downloads,
+    /// What turns voice messages into text, where somebody does.
+    pub transcriber: Option<Transcriber>,
     /// Session transcripts, where replies are read from them.
     pub transcripts: Option<Transcripts>,
     /// Who may speak, as whom and how often.
@@ -340,6 +343,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         gateway,
         store,
         downloads,
+        transcriber,
         transcripts,
         guard,
         clock,
@@ -355,7 +359,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
             &life.tracker,
             life.stop.clone(),
         ),
-        fetcher: Fetcher::new(numbers.clone(), downloads, &options.media),
+        fetcher: Fetcher::new(numbers.clone(), downloads, transcriber, &options.media),
         turns: Turns {
             gateway,
             store: store.clone(),

@@ -2,7 +2,7 @@
 
 use crate::{
     chats, control, delivery, gateway, identity, kapso, log, media, numbers, routes, rules,
-    security, state, webhook,
+    security, state, transcribe, webhook,
 };
 
 /// What a key is worth when nobody sets it.
@@ -180,6 +180,14 @@ pub static KEYS: &[&Key] = &[
     &media::AUDIO,
     &media::DOCUMENT,
     &media::STICKER,
+    &transcribe::PROVIDER,
+    &transcribe::API_KEY,
+    &transcribe::MODEL,
+    &transcribe::LANGUAGE,
+    &transcribe::MAX_AUDIO_SIZE,
+    &transcribe::TIMEOUT,
+    &transcribe::NO_SPEECH_THRESHOLD,
+    &transcribe::CACHE_TTL,
     &security::MODE,
     &security::ROLES,
     &security::DENY_MESSAGE,

@@ -27,6 +27,7 @@ mod rules;
 mod security;
 mod show;
 mod state;
+mod transcribe;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub use crate::routes::{Route, Target};
 pub use crate::rules::{Hours, Rules, Words};
 pub use crate::security::{Hook, OverLimit, Security, SecurityMode};
 pub use crate::state::State;
+pub use crate::transcribe::{Transcribe, TranscribeProvider};
 pub use crate::webhook::{ListenAddress, Webhook};
 
 use crate::draft::Draft;
@@ -68,6 +70,8 @@ pub struct Config {
     pub state: State,
     /// The files that come with messages: `[media]`.
     pub media: Media,
+    /// Who turns voice messages into text, if anybody: `[transcribe]`.
+    pub transcribe: Option<Transcribe>,
     /// Who may write: `[security]`, and for each number what [`Number::security`] says.
     pub security: Security,
     /// Every business number, each with its policy: that of `[kapso]` first, then `[[numbers]]`. Never empty.
@@ -122,6 +126,7 @@ impl Config {
         let gateway = Gateway::check(draft);
         let state = State::check(draft);
         let media = Media::check(draft);
+        let transcribe = Transcribe::check(draft);
         let security = Security::check(draft);
         let identity = IdentitySettings::check(draft);
         let rules = Rules::check(draft);
@@ -145,6 +150,7 @@ impl Config {
             gateway: gateway?,
             state: state?,
             media: media?,
+            transcribe,
             security: security?,
             numbers,
             routes,

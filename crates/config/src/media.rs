@@ -158,6 +158,7 @@ fn hosts(value: &Value) -> Result<Vec<HostPattern>, Wrong> {
         | Value::Text(_)
         | Value::Integer(_)
         | Value::Flag(_)
+        | Value::Decimal(_)
         | Value::Unfit(_)
         | Value::Secret(_) => read::text(value)?.split(',').map(str::to_owned).collect(),
     };

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bridge::control::{self, Control, Grants, Listening, People};
@@ -11,7 +12,7 @@ use bridge::guard::{Approvals, Guard};
 use bridge::identity::Issuer;
 use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
 use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
-use config::{Config, ListenAddress, Relay};
+use config::{Config, ListenAddress, Relay, TranscribeProvider};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
 use kapso::media::{Downloads, Egress, Limits};
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use transcribe::{Provider, Transcriber};
 
 /// Everything, opened.
 pub(crate) struct Wired<C> {
@@ -92,6 +94,7 @@ pub(crate) async fn wire(
     let door = listener.map(|listener| door(config, listener, keys, &control));
     let edges = Edges {
         downloads: downloads(config)?,
+        transcriber: transcriber(config)?,
         transcripts: transcripts(config)?,
         door,
     };
@@ -153,6 +156,7 @@ fn people(config: &Config, guard: &Arc<Guard>) -> anyhow::Result<People> {
 /// What the control socket has no part in.
 struct Edges {
     downloads: Downloads,
+    transcriber: Option<Transcriber>,
     transcripts: Option<Transcripts>,
     door: Option<Door>,
 }
@@ -165,6 +169,7 @@ fn parts(control: &Control, guard: Arc<Guard>, edges: Edges) -> Parts {
         gateway: control.gateway.clone(),
         store: control.store.clone(),
         downloads: edges.downloads,
+        transcriber: edges.transcriber,
         transcripts: edges.transcripts,
         clock: control.clock.clone(),
         health: control.health.clone(),
@@ -185,6 +190,30 @@ fn downloads(config: &Config) -> anyhow::Result<Downloads> {
     };
     let egress = Egress::of(&config.kapso.base_url, config.media.hosts.clone(), limits);
     Ok(Downloads::new(egress)?)
+}
+
+/// What turns voice messages into text, where somebody does.
+fn transcriber(config: &Config) -> anyhow::Result<Option<Transcriber>> {
+    let Some(wanted) = &config.transcribe else {
+        return Ok(None);
+    };
+    let options = transcribe::Options {
+        provider: match wanted.provider {
+            TranscribeProvider::OpenAi => Provider::OpenAi,
+            TranscribeProvider::Groq => Provider::Groq,
+            TranscribeProvider::Deepgram => Provider::Deepgram,
+        },
+        api_key: wanted.api_key.clone(),
+        model: wanted.model.clone(),
+        language: wanted.language.clone(),
+        base_url: None,
+        timeout: wanted.timeout,
+        again_after: Duration::from_secs(1),
+        max_bytes: wanted.max_audio_size.into(),
+        no_speech_threshold: wanted.no_speech_threshold,
+        cache_ttl: wanted.cache_ttl,
+    };
+    Ok(Some(Transcriber::new(options)?))
 }
 
 /// The port that messages are pushed to, in the modes that have one.

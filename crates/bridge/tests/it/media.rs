@@ -1,7 +1,11 @@
 //! Files that come with messages: what the agent gets of them, and what it never does.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +13,8 @@ use sandbox::kapso::{Incoming, StoredMedia};
 use sandbox::openclaw::{Answer, Asked, Gate, Release};
 use serde_json::json;
 use store::MessageState;
+use tokio::net::TcpListener;
+use transcribe::{Provider, Transcriber};
 
 use crate::admission::recorded;
 use crate::world::{ANN, BOB, STRANGER, World, now};
@@ -272,4 +278,52 @@ async fn a_chat_waits_for_its_own_files_only() {
             .iter()
             .all(|asked| asked.attachments() == 0)
     );
+}
+
+#[tokio::test]
+async fn c7_a_voice_message_becomes_text_by_the_provider_and_a_file_where_it_does_not() {
+    let answers = Arc::new(Mutex::new(vec![
+        (400, "no"),
+        (200, r#"{"text":"see you at five"}"#),
+    ]));
+    let app = Router::new().fallback(move || {
+        let (status, text) = answers.lock().unwrap().pop().unwrap();
+        async move { (StatusCode::from_u16(status).unwrap(), text) }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut world = World::stopped(Release::V2026_9_6, false).await;
+    let options = transcribe::Options {
+        provider: Provider::Groq,
+        api_key: "key".into(),
+        model: None,
+        language: None,
+        base_url: Some(base.parse().unwrap()),
+        timeout: Duration::from_secs(5),
+        again_after: Duration::from_millis(1),
+        max_bytes: 1 << 20,
+        no_speech_threshold: 0.85,
+        cache_ttl: Duration::ZERO,
+    };
+    world.transcriber = Some(Transcriber::new(options).unwrap());
+    world.start().await;
+    for n in 1..=2 {
+        let voice = world.kapso.store_media("audio/ogg; codecs=opus", OGG);
+        let incoming = Incoming::file("audio", &voice, json!({"voice": true}));
+        world.kapso.receive(ANN, incoming);
+        world.openclaw.asked_n(n).await;
+    }
+    // A playlist that calls itself a voice message is sent to nobody: a third request would have no answer.
+    let list = world
+        .kapso
+        .store_media("audio/ogg; codecs=opus", "#EXTM3U\nhttp://127.0.0.1/x\n");
+    world
+        .kapso
+        .receive(ANN, Incoming::file("audio", &list, json!({"voice": true})));
+    let asked = world.openclaw.asked_n(3).await;
+    assert_eq!(asked[0].words(), "[voice] see you at five");
+    for asked in &asked[1..] {
+        assert!(asked.words().contains("saved as /"), "{}", asked.words());
+    }
 }

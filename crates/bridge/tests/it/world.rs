@@ -32,6 +32,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use transcribe::Transcriber;
 
 pub(crate) const ANN: &str = "+15551234567";
 pub(crate) const BOB: &str = "+15559876543";
@@ -60,6 +61,8 @@ pub(crate) struct World {
     /// The numbers that the bridge is configured with.
     pub(crate) lines: Vec<Line>,
     options: Options,
+    /// Who turns speech into text.
+    pub(crate) transcriber: Option<Transcriber>,
     /// Whether identities are signed.
     signs: bool,
     running: Option<Running>,
@@ -236,6 +239,7 @@ impl World {
             door: None,
             lines: vec![line],
             options: bridge_options(),
+            transcriber: None,
             signs: true,
             running: None,
             stop,
@@ -257,6 +261,7 @@ impl World {
                 .as_ref()
                 .map(|listener| listener.try_clone().unwrap()),
             options: self.options.clone(),
+            transcriber: self.transcriber.clone(),
             signs: self.signs,
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
@@ -348,6 +353,7 @@ struct Outside {
     sessions_json: Option<PathBuf>,
     door: Option<std::net::TcpListener>,
     options: Options,
+    transcriber: Option<Transcriber>,
     signs: bool,
 }
 
@@ -398,6 +404,7 @@ impl Outside {
             gateway,
             store,
             downloads: downloads(&self.lines[0]),
+            transcriber: self.transcriber,
             transcripts: self
                 .sessions_json
                 .map(|path| Transcripts::open(path).unwrap()),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use config::TranscribeProvider;
+
 use crate::Setup;
 
 #[test]
@@ -51,4 +53,27 @@ fn the_largest_file_is_set_kind_by_kind() {
         .unwrap();
     let most = config.media.max_bytes;
     assert_eq!((most.image, most.video, most.audio), (1000, 0, 16 << 20));
+}
+
+#[test]
+fn voice_is_transcribed_by_whom_there_is_a_key_for() {
+    assert!(Setup::new().load().unwrap().transcribe.is_none());
+    let setup = Setup::new().set("KAPSO_TRANSCRIBE_API_KEY", "gsk");
+    let text = "[transcribe]\nprovider = \"Groq\"\nno_speech_threshold = 0.5\n";
+    let transcribe = setup.load_text(text).unwrap().transcribe.unwrap();
+    assert_eq!(transcribe.provider, TranscribeProvider::Groq);
+    assert_eq!(transcribe.no_speech_threshold.to_string(), "0.5");
+    for (text, key) in [
+        ("provider = \"groq\"", "transcribe.api_key"),
+        ("provider = \"grok\"", "transcribe.provider"),
+        (
+            "no_speech_threshold = 1.5",
+            "transcribe.no_speech_threshold",
+        ),
+    ] {
+        let error = Setup::new()
+            .load_text(&format!("[transcribe]\n{text}\n"))
+            .unwrap_err();
+        assert_eq!(error.problems()[0].key, key, "{text}");
+    }
 }

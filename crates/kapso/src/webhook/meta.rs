@@ -95,7 +95,7 @@ impl Reading<'_> {
             match about {
                 About::Ours(_) => self.arrived(read.arrival),
                 About::Other(other) => {
-                    self.set_aside(other, &read.arrival, IgnoreReason::OtherNumber)
+                    self.set_aside(other, &read.arrival, IgnoreReason::OtherNumber);
                 }
             }
         }

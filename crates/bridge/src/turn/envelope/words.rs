@@ -52,7 +52,11 @@ pub(super) fn words(Piece { inbound, given }: Piece<'_>) -> String {
 fn media_words(media: &Media, given: Option<&Given>) -> String {
     let kind = media.kind.name();
     let mut out = format!("[{kind}]");
-    if let Some(transcript) = &media.transcript {
+    let heard = match given {
+        Some(Given::Heard(words)) => Some(words),
+        Some(Given::Shown | Given::Words(_) | Given::Saved { .. } | Given::Missing) | None => None,
+    };
+    if let Some(transcript) = media.transcript.as_ref().or(heard) {
         out = marked(&out, &data(transcript));
     } else {
         if let Some(name) = &media.filename {
@@ -80,7 +84,7 @@ fn media_words(media: &Media, given: Option<&Given>) -> String {
 /// What is said of a file behind its name and type.
 fn told(given: &Given) -> String {
     match given {
-        Given::Shown | Given::Words(_) => String::new(),
+        Given::Shown | Given::Words(_) | Given::Heard(_) => String::new(),
         Given::Saved { path, really } => {
             let really = really.as_deref().map(|mime| format!(", in fact {mime}"));
             let really = really.unwrap_or_default();

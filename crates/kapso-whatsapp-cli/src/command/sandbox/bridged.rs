@@ -69,6 +69,7 @@ impl Bridged {
             gateway,
             store: store.clone(),
             downloads: Downloads::new(egress)?,
+            transcriber: None,
             transcripts: None,
             clock,
             health: Health::default(),
