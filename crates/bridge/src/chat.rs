@@ -18,6 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::guard::{Admitted, Guard, Over, Verdict};
 use crate::hook::Announcer;
 use crate::lanes::{Lanes, Stage, Step};
+use crate::media::{Fetcher, Files};
 use crate::outbound::Outbound;
 use crate::turn::{Begun, Turns, Waited};
 use crate::typing::Typing;
@@ -63,6 +64,7 @@ pub(crate) struct Chats {
     pub(crate) store: Store,
     pub(crate) guard: Arc<Guard>,
     pub(crate) strangers: Announcer,
+    pub(crate) fetcher: Fetcher,
     pub(crate) turns: Turns,
     pub(crate) outbound: Lanes<Outbound>,
     pub(crate) typing: Typing,
@@ -145,9 +147,9 @@ impl Chats {
                 .await;
         }
         if age <= self.staleness.backlog_after {
-            return self
-                .ask(self.turns.of(&first, &[], Waited::No), vec![message.id])
-                .await;
+            let files = self.files_of(&[message]).await?;
+            let turn = self.turns.of(&first, &[], Waited::No, files);
+            return self.ask(turn, vec![message.id]).await;
         }
         let waiting = self.store.received(&chat, BACKLOG_MOST).await?;
         let rest: Vec<_> = waiting
@@ -155,10 +157,22 @@ impl Chats {
             .skip_while(|other| other.id == message.id)
             .map_while(|message| self.joins(message, now))
             .collect();
-        let ids = std::iter::once(&first).chain(&rest);
-        let ids = ids.map(|admitted| admitted.message().id).collect();
-        self.ask(self.turns.of(&first, &rest, Waited::Long), ids)
+        let all = std::iter::once(&first).chain(&rest);
+        let all: Vec<&StoredMessage> = all.map(|admitted| *admitted.message()).collect();
+        let files = self.files_of(&all).await?;
+        let turn = self.turns.of(&first, &rest, Waited::Long, files);
+        self.ask(turn, all.iter().map(|message| message.id).collect())
             .await
+    }
+
+    /// The files of admitted messages; what is missing is recorded.
+    async fn files_of(&self, messages: &[&StoredMessage]) -> Result<Files, StoreError> {
+        let files = self.fetcher.fetch(messages, &self.turns.gateway).await;
+        for (message, why) in &files.missing {
+            let reason = format!("media_not_fetched: {why}");
+            self.store.remark(*message, &reason).await?;
+        }
+        Ok(files)
     }
 
     /// Whether a message that waits behind another may be handed over with it: nothing else is to be done about it.

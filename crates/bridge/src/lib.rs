@@ -12,6 +12,7 @@ mod hook;
 pub mod identity;
 pub mod inbound;
 mod lanes;
+mod media;
 mod nudge;
 mod numbers;
 mod outbound;
@@ -28,11 +29,13 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::transcript::Transcripts;
+use kapso::media::Downloads;
 use model::{Clock, NumberId};
 pub use store::{Depths, OpenError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
+use transcribe::Transcriber;
 
 use crate::chat::Chats;
 pub use crate::chat::Staleness;
@@ -44,6 +47,8 @@ use crate::inbound::poll::PollTiming;
 use crate::inbound::webhook::Door;
 use crate::inbound::{Inbound, Wake};
 use crate::lanes::{Lanes, Life};
+pub use crate::media::MediaFolder;
+use crate::media::{Fetcher, Shelf};
 pub use crate::nudge::Nudge;
 pub use crate::numbers::{Number, Numbers};
 use crate::outbound::Outbound;
@@ -82,6 +87,8 @@ pub struct Options {
     pub staleness: Staleness,
     /// How much of what is over is kept.
     pub retention: Retention,
+    /// Where the files of messages are kept.
+    pub media: MediaFolder,
     /// Intervals of asking.
     pub turn: TurnTiming,
     /// Intervals of sending.
@@ -121,6 +128,10 @@ pub struct Parts {
     pub gateway: Gateway,
     /// What must survive a restart.
     pub store: Store,
+    /// What fetches the files of messages.
+    pub downloads: Downloads,
+    /// What turns voice messages into text, where somebody does.
+    pub transcriber: Option<Transcriber>,
     /// Session transcripts, where replies are read from them.
     pub transcripts: Option<Transcripts>,
     /// Who may speak, as whom and how often.
@@ -269,7 +280,8 @@ impl Journey {
     fn keep_small(&self) {
         let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
         let retention = self.options.retention.clone();
-        let cleaning = retention.run(store, clock, self.life.stop.clone());
+        let files = self.options.media.clone();
+        let cleaning = retention.run(store, files, clock, self.life.stop.clone());
         self.life.tracker.spawn(cleaning);
     }
 
@@ -332,6 +344,8 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
         numbers,
         gateway,
         store,
+        downloads,
+        transcriber,
         transcripts,
         guard,
         clock,
@@ -348,6 +362,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
             &TaskTracker::new(),
             life.stop.clone(),
         ),
+        fetcher: Fetcher::new(numbers.clone(), downloads, transcriber, &options.media),
         turns: Turns {
             gateway,
             store: store.clone(),
@@ -356,6 +371,7 @@ fn chats(options: &Options, parts: &Parts, outbound: &Lanes<Outbound>, life: &Li
             sessions: sessions.collect(),
             routes: options.routes.clone(),
             prompts: options.prompts.clone(),
+            shelf: Shelf::new(options.media.dir.clone()),
             timing: options.turn.clone(),
         },
         outbound: outbound.clone(),

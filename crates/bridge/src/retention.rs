@@ -1,4 +1,5 @@
-//! Keeps the journal small: what is long over is dropped, and what takes too much room loses its words first.
+//! Keeps the journal small: what is long over is dropped, and what takes too much room loses its words first. Files of
+//! messages go when their time is over.
 
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use store::{Store, StoreError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+
+use crate::media::{MediaFolder, Shelf};
 
 /// How much of what is over is kept.
 #[derive(Debug, Clone)]
@@ -35,8 +38,20 @@ const BREATH: Duration = Duration::from_millis(20);
 
 impl Retention {
     /// Cleans up now and then, until `stop`.
-    pub(crate) async fn run(self, store: Store, clock: Clock, stop: CancellationToken) {
+    pub(crate) async fn run(
+        self,
+        store: Store,
+        files: MediaFolder,
+        clock: Clock,
+        stop: CancellationToken,
+    ) {
+        let shelf = Shelf::new(files.dir);
         loop {
+            match shelf.clean(files.keep).await {
+                Ok(0) => {}
+                Ok(files) => debug!(files, "cleaned up the media folder"),
+                Err(error) => warn!(%error, "the media folder could not be cleaned up"),
+            }
             let cleaned = stop.run_until_cancelled(self.clean(&store, &clock)).await;
             if let Some(Err(error)) = &cleaned {
                 warn!(%error, "the journal could not be cleaned up");

@@ -22,8 +22,10 @@ use store::{Store, StoreError, StoredMessage, StoredTurn, TurnState};
 use uuid::Uuid;
 
 pub(crate) use self::asking::{Asking, Heard};
+use self::envelope::Piece;
 pub use self::session::{Route, Routes, Sessions, Target};
 use crate::guard::Admitted;
+use crate::media::{Files, Shelf};
 
 /// What the operator tells the agent about chats (`[chats]`).
 #[derive(Debug, Clone, Default)]
@@ -118,11 +120,13 @@ pub(crate) struct Turns {
     pub(crate) sessions: HashMap<NumberId, Sessions>,
     pub(crate) routes: Routes,
     pub(crate) prompts: Prompts,
+    /// Where the pictures of turns lie.
+    pub(crate) shelf: Shelf,
     pub(crate) timing: TurnTiming,
 }
 
 impl Turns {
-    /// The turn that hands over admitted messages of one sender, in order.
+    /// The turn that hands over admitted messages of one sender, in order, with what is given of their files.
     ///
     /// # Errors
     /// [`InvalidId`] when the configured session key cannot be a key.
@@ -131,19 +135,24 @@ impl Turns {
         first: &Admitted<&StoredMessage>,
         rest: &[Admitted<&StoredMessage>],
         waited: Waited,
+        files: Files,
     ) -> Result<Turn, InvalidId> {
         let last = rest.last().unwrap_or(first).message();
         let sender = &first.message().inbound;
         let all = std::iter::once(first).chain(rest);
-        let inbounds = all.map(|admitted| &admitted.message().inbound);
+        let pieces = all.map(|admitted| Piece {
+            inbound: &admitted.message().inbound,
+            given: files.of(admitted.message().id),
+        });
         let text = match waited {
-            Waited::No => envelope::text(first.role(), inbounds),
-            Waited::Long => envelope::backlog(first.role(), inbounds),
+            Waited::No => envelope::text(first.role(), pieces),
+            Waited::Long => envelope::backlog(first.role(), pieces),
         };
         let context = envelope::provenance(first.role(), sender, waited, self.prompts.of(sender));
         Ok(Turn {
             text,
             context,
+            pictures: files.pictures,
             ..self.empty(first, last)?
         })
     }
@@ -180,6 +189,7 @@ impl Turns {
             key: IdempotencyKey::new(&Uuid::new_v4().to_string())?,
             text: String::new(),
             context: String::new(),
+            pictures: Vec::new(),
             command: false,
             last: last.inbound.id.clone(),
         })

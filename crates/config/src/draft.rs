@@ -87,6 +87,7 @@ impl<'a> Draft<'a> {
             | Value::Text(_)
             | Value::Integer(_)
             | Value::Flag(_)
+            | Value::Decimal(_)
             | Value::Unfit(_) => std::slice::from_ref(written),
         };
         let mut list = Vec::new();

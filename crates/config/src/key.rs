@@ -1,8 +1,8 @@
 //! The keys of the configuration: names, environment names, defaults. Sections declare them beside their checks.
 
 use crate::{
-    chats, control, delivery, gateway, identity, kapso, log, numbers, routes, rules, security,
-    state, webhook,
+    chats, control, delivery, gateway, identity, kapso, log, media, numbers, routes, rules,
+    security, state, transcribe, webhook,
 };
 
 /// What a key is worth when nobody sets it.
@@ -173,6 +173,22 @@ pub static KEYS: &[&Key] = &[
     &gateway::AGENT,
     &state::DIR,
     &state::MAX_MIB,
+    &media::DIR,
+    &media::KEEP,
+    &media::HOSTS,
+    &media::IMAGE,
+    &media::VIDEO,
+    &media::AUDIO,
+    &media::DOCUMENT,
+    &media::STICKER,
+    &transcribe::PROVIDER,
+    &transcribe::API_KEY,
+    &transcribe::MODEL,
+    &transcribe::LANGUAGE,
+    &transcribe::MAX_AUDIO_SIZE,
+    &transcribe::TIMEOUT,
+    &transcribe::NO_SPEECH_THRESHOLD,
+    &transcribe::CACHE_TTL,
     &security::MODE,
     &security::ROLES,
     &security::DENY_MESSAGE,

@@ -16,6 +16,7 @@ mod identity;
 mod kapso;
 mod key;
 mod log;
+mod media;
 mod nearest;
 mod numbers;
 mod problem;
@@ -26,6 +27,7 @@ mod rules;
 mod security;
 mod show;
 mod state;
+mod transcribe;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -40,12 +42,14 @@ pub use crate::identity::IdentitySettings;
 pub use crate::kapso::Kapso;
 pub use crate::key::{KEYS, Key, Preset};
 pub use crate::log::Log;
+pub use crate::media::{MaxBytes, Media};
 pub use crate::numbers::Number;
 pub use crate::problem::{ConfigError, Origin, Problem};
 pub use crate::routes::{Route, Target};
 pub use crate::rules::{Hours, Rules, Words};
 pub use crate::security::{Hook, OverLimit, Security, SecurityMode};
 pub use crate::state::State;
+pub use crate::transcribe::{Transcribe, TranscribeProvider};
 pub use crate::webhook::{ListenAddress, Webhook};
 
 use crate::draft::Draft;
@@ -64,6 +68,10 @@ pub struct Config {
     pub gateway: Gateway,
     /// What is kept on disk: `[state]`.
     pub state: State,
+    /// The files that come with messages: `[media]`.
+    pub media: Media,
+    /// Who turns voice messages into text, if anybody: `[transcribe]`.
+    pub transcribe: Option<Transcribe>,
     /// Who may write: `[security]`, and for each number what [`Number::security`] says.
     pub security: Security,
     /// Every business number, each with its policy: that of `[kapso]` first, then `[[numbers]]`. Never empty.
@@ -117,6 +125,8 @@ impl Config {
         let webhook = Webhook::check(draft, delivery.as_ref());
         let gateway = Gateway::check(draft);
         let state = State::check(draft);
+        let media = Media::check(draft);
+        let transcribe = Transcribe::check(draft);
         let security = Security::check(draft);
         let identity = IdentitySettings::check(draft);
         let rules = Rules::check(draft);
@@ -139,6 +149,8 @@ impl Config {
             webhook: webhook?,
             gateway: gateway?,
             state: state?,
+            media: media?,
+            transcribe,
             security: security?,
             numbers,
             routes,
@@ -154,6 +166,12 @@ impl Config {
         };
         config.warnings = config.warn(draft.raw());
         Some(config)
+    }
+
+    /// Where the files that come with messages lie.
+    pub fn media_dir(&self) -> PathBuf {
+        let dir = self.media.dir.clone();
+        dir.unwrap_or_else(|| self.state.dir.join("media"))
     }
 
     fn warn(&self, raw: &Raw) -> Vec<Problem> {

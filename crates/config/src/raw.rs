@@ -33,6 +33,8 @@ pub(crate) enum Value {
     Text(String),
     /// A whole number, from the file.
     Integer(i64),
+    /// A number with a fraction, from the file.
+    Decimal(f64),
     /// True or false, from the file.
     Flag(bool),
     /// A list, from the file: each entry with its own place.
@@ -81,6 +83,7 @@ impl Scope {
             | Value::Integer(_)
             | Value::Flag(_)
             | Value::List(_)
+            | Value::Decimal(_)
             | Value::Unfit(_) => None,
         };
         if !key.empty_counts && text.is_some_and(|text| text.trim().is_empty()) {
@@ -88,7 +91,7 @@ impl Scope {
         }
         let value = match (key.is_secret(), value) {
             (true, Value::Word(text) | Value::Text(text)) => Value::Secret(text.into()),
-            (true, Value::Integer(_)) => Value::Unfit("a number"),
+            (true, Value::Integer(_) | Value::Decimal(_)) => Value::Unfit("a number"),
             (true, Value::Flag(_)) => Value::Unfit("true or false"),
             (true, Value::List(_)) => Value::Unfit("a list"),
             (_, value) => value,

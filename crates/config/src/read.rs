@@ -33,6 +33,7 @@ pub(crate) fn text(value: &Value) -> Result<String, Wrong> {
         Value::Integer(_)
         | Value::Flag(_)
         | Value::List(_)
+        | Value::Decimal(_)
         | Value::Unfit(_)
         | Value::Secret(_) => Err(Wrong::new(found(value), "write it in quotes")),
     }
@@ -105,6 +106,7 @@ pub(crate) fn flag(value: &Value) -> Result<bool, Wrong> {
         Value::Text(_)
         | Value::Integer(_)
         | Value::List(_)
+        | Value::Decimal(_)
         | Value::Unfit(_)
         | Value::Secret(_) => Err(Wrong::new(
             found(value),
@@ -122,6 +124,7 @@ pub(crate) fn whole(bounds: RangeInclusive<u32>) -> impl FnOnce(&Value) -> Resul
             Value::Text(_)
             | Value::Flag(_)
             | Value::List(_)
+            | Value::Decimal(_)
             | Value::Unfit(_)
             | Value::Secret(_) => None,
         };
@@ -241,6 +244,7 @@ pub(crate) fn found(value: &Value) -> String {
         Value::Integer(number) => format!("is the number {number}"),
         Value::Flag(flag) => format!("is {flag}"),
         Value::List(_) => "is a list".to_owned(),
+        Value::Decimal(_) => "is a decimal number".to_owned(),
         Value::Unfit(kind) => format!("is {kind}"),
         Value::Secret(_) => "is a secret".to_owned(),
     }

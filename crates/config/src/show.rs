@@ -47,6 +47,10 @@ impl Shown {
         self.value(key, i64::from(number));
     }
 
+    pub(crate) fn fraction(&mut self, key: &Key, number: f64) {
+        self.value(key, number);
+    }
+
     pub(crate) fn seconds(&mut self, key: &Key, duration: Duration) {
         self.value(key, i64::try_from(duration.as_secs()).unwrap_or(i64::MAX));
     }
@@ -178,6 +182,10 @@ impl Config {
         self.webhook.show(&mut shown);
         self.gateway.show(&mut shown);
         self.state.show(&mut shown);
+        self.media.show(&mut shown);
+        if let Some(transcribe) = &self.transcribe {
+            transcribe.show(&mut shown);
+        }
         self.security.show(&mut shown, &security::OF_ALL);
         let hook = self.security.stranger_hook.as_ref();
         shown.maybe(&security::STRANGER_HOOK, hook);

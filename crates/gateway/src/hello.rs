@@ -65,6 +65,11 @@ impl Hello {
         uptime + read.elapsed()
     }
 
+    /// Whether questions may have pictures with them.
+    pub fn takes_pictures(&self) -> bool {
+        self.known.pictures
+    }
+
     /// Whether the gateway offers `method`; a release that lists nothing offers everything.
     pub fn offers(&self, method: &str) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|offered| offered == method)

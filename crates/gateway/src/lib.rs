@@ -38,7 +38,7 @@ pub use device::DeviceKey;
 pub use handle::{Gateway, Options, Status, Timing, probe};
 pub use hello::{Attachments, Hello};
 pub use history::{History, Role, Row};
-pub use params::AgentRequest;
+pub use params::{AgentRequest, Picture};
 pub use refusal::{Reason, Refusal};
 pub use requests::{Rejection, RequestError};
 pub use run::{AgentReply, Payload, Run, RunResult, RunStatus, Waited};

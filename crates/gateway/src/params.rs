@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::{IdempotencyKey, RunId, SessionKey};
 use serde::Serialize;
 
@@ -22,6 +24,22 @@ pub struct AgentRequest {
     pub extra_system_prompt: Option<String>,
     /// After which the gateway ends the run; none leaves it to the gateway's own setting. Whole seconds, rounded up.
     pub timeout: Option<Duration>,
+    /// What the agent is shown: pictures and nothing else (openclaw.md 3.5). Left out where [`Hello::takes_pictures`]
+    /// says no.
+    ///
+    /// [`Hello::takes_pictures`]: crate::Hello::takes_pictures
+    pub pictures: Vec<Picture>,
+}
+
+/// A picture for the agent. The gateway tells by itself what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Its name, which is shown where it is refused.
+    pub name: String,
+    /// Its type.
+    pub mime: String,
+    /// The whole of it.
+    pub bytes: Vec<u8>,
 }
 
 /// The longest text of one history row that is asked for: the most that every release allows.
@@ -65,6 +83,8 @@ pub(crate) struct Known {
     provenance: bool,
     /// `chat.history` takes `maxChars`. First seen in 2026.4.15; 2026.3.13 refuses it.
     history_chars: bool,
+    /// `agent` takes `attachments`. First recorded in 2026.5.7.
+    pub(crate) pictures: bool,
 }
 
 impl Known {
@@ -74,6 +94,7 @@ impl Known {
         Self {
             provenance: since(Release::of(2026, 3, 13)),
             history_chars: since(Release::of(2026, 4, 15)),
+            pictures: since(Release::of(2026, 5, 7)),
         }
     }
 }
@@ -91,6 +112,30 @@ pub(crate) struct Agent<'a> {
     timeout: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_provenance: Option<Provenance>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+}
+
+/// A picture in the shape that every recorded release takes (`70-attachments-agent`, `image-flat`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    mime_type: &'a str,
+    file_name: &'a str,
+    content: String,
+}
+
+impl<'a> Attachment<'a> {
+    fn new(picture: &'a Picture) -> Self {
+        Self {
+            kind: "image",
+            mime_type: &picture.mime,
+            file_name: &picture.name,
+            content: STANDARD.encode(&picture.bytes),
+        }
+    }
 }
 
 /// Who wrote the text: somebody outside, on WhatsApp.
@@ -105,7 +150,9 @@ impl<'a> Agent<'a> {
     /// `request` in the words of a gateway that knows `known`.
     pub(crate) fn new(request: &'a AgentRequest, known: Known) -> Self {
         let whole_seconds = |timeout: Duration| timeout.as_millis().div_ceil(1000);
+        let pictures = request.pictures.iter().filter(|_| known.pictures);
         Self {
+            attachments: pictures.map(Attachment::new).collect(),
             session_key: &request.session,
             message: &request.text,
             idempotency_key: &request.key,
@@ -203,6 +250,7 @@ mod tests {
             text: "hello".to_owned(),
             extra_system_prompt: None,
             timeout: None,
+            pictures: Vec::new(),
         }
     }
 
@@ -240,6 +288,23 @@ mod tests {
             json!({"sessionKey": "agent:main:x", "limit": 1})
         );
         assert_eq!(history("2026.5.7")["maxChars"], 500_000);
+    }
+
+    #[test]
+    fn c4_pictures_go_whole_to_the_releases_that_take_them() {
+        let asked = AgentRequest {
+            pictures: vec![Picture {
+                name: "p.png".to_owned(),
+                mime: "image/png".to_owned(),
+                bytes: b"picture".to_vec(),
+            }],
+            ..request()
+        };
+        let shown = json!([{"type": "image", "mimeType": "image/png", "fileName": "p.png", "content": "cGljdHVyZQ=="}]);
+        for version in ["2026.5.7", "2026.7.35", "2026.9.6"] {
+            assert_eq!(agent(&asked, version)["attachments"], shown, "{version}");
+        }
+        assert_eq!(agent(&asked, "2026.4.15").get("attachments"), None);
     }
 
     #[test]

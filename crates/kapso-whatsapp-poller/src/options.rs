@@ -5,8 +5,8 @@ use std::time::Duration;
 use bridge::guard::{Hours, OverLimit, Policy, Rules, Strangers, Words};
 use bridge::inbound::poll::PollTiming;
 use bridge::{
-    Hook, NumberOptions, Options, Prompts, Retention, Route, Routes, SendTiming, Sessions,
-    Staleness, Target, TurnTiming,
+    Hook, MediaFolder, NumberOptions, Options, Prompts, Retention, Route, Routes, SendTiming,
+    Sessions, Staleness, Target, TurnTiming,
 };
 use config::{Config, Number, Security, SecurityMode};
 
@@ -40,6 +40,10 @@ pub(crate) fn options(config: &Config) -> Options {
         retention: Retention {
             max_bytes: config.state.max_bytes(),
             ..Retention::default()
+        },
+        media: MediaFolder {
+            keep: config.media.keep,
+            ..MediaFolder::new(config.media_dir())
         },
         turn: TurnTiming {
             run_limit: config.gateway.run_limit,

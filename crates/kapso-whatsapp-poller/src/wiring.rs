@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bridge::control::{self, Control, Grants, Listening, People};
@@ -12,9 +13,10 @@ use bridge::identity::Issuer;
 use bridge::inbound::webhook::{Door, NumberKeys, READ_DEADLINE};
 use bridge::registration;
 use bridge::{Health, Nudge, Number, Numbers, Options, Parts};
-use config::{Config, ListenAddress, Relay};
+use config::{Config, ListenAddress, Relay, TranscribeProvider};
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway, Timing};
+use kapso::media::{Downloads, Egress, Limits};
 use kapso::webhook::Keys;
 use model::Clock;
 use store::Store;
@@ -22,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use transcribe::{Provider, Transcriber};
 
 use crate::reachable::Reachable;
 
@@ -103,7 +106,13 @@ pub(crate) async fn wire(
         None => None,
     };
     let door = listener.map(|listener| door(config, listener, keys, &control));
-    let parts = parts(&control, guard, transcripts(config)?, door);
+    let edges = Edges {
+        downloads: downloads(config)?,
+        transcriber: transcriber(config)?,
+        transcripts: transcripts(config)?,
+        door,
+    };
+    let parts = parts(&control, guard, edges);
     if let Some(metrics) = metrics {
         let serving = control::serve_metrics(metrics, control.clone(), connection.stop.clone());
         connection.tracker.spawn(serving);
@@ -159,24 +168,67 @@ fn people(config: &Config, guard: &Arc<Guard>) -> anyhow::Result<People> {
     })
 }
 
-/// What the journey stands on is what the control socket reads from.
-fn parts(
-    control: &Control,
-    guard: Arc<Guard>,
+/// What the control socket has no part in.
+struct Edges {
+    downloads: Downloads,
+    transcriber: Option<Transcriber>,
     transcripts: Option<Transcripts>,
     door: Option<Door>,
-) -> Parts {
+}
+
+/// What the journey stands on is what the control socket reads from.
+fn parts(control: &Control, guard: Arc<Guard>, edges: Edges) -> Parts {
     Parts {
         numbers: control.numbers.clone(),
         guard,
         gateway: control.gateway.clone(),
         store: control.store.clone(),
-        transcripts,
+        downloads: edges.downloads,
+        transcriber: edges.transcriber,
+        transcripts: edges.transcripts,
         clock: control.clock.clone(),
         health: control.health.clone(),
         nudge: control.nudge.clone(),
-        door,
+        door: edges.door,
     }
+}
+
+/// What fetches the files of messages.
+fn downloads(config: &Config) -> anyhow::Result<Downloads> {
+    let most = config.media.max_bytes;
+    let limits = Limits {
+        image: most.image.into(),
+        video: most.video.into(),
+        audio: most.audio.into(),
+        document: most.document.into(),
+        sticker: most.sticker.into(),
+    };
+    let egress = Egress::of(&config.kapso.base_url, config.media.hosts.clone(), limits);
+    Ok(Downloads::new(egress)?)
+}
+
+/// What turns voice messages into text, where somebody does.
+fn transcriber(config: &Config) -> anyhow::Result<Option<Transcriber>> {
+    let Some(wanted) = &config.transcribe else {
+        return Ok(None);
+    };
+    let options = transcribe::Options {
+        provider: match wanted.provider {
+            TranscribeProvider::OpenAi => Provider::OpenAi,
+            TranscribeProvider::Groq => Provider::Groq,
+            TranscribeProvider::Deepgram => Provider::Deepgram,
+        },
+        api_key: wanted.api_key.clone(),
+        model: wanted.model.clone(),
+        language: wanted.language.clone(),
+        base_url: None,
+        timeout: wanted.timeout,
+        again_after: Duration::from_secs(1),
+        max_bytes: wanted.max_audio_size.into(),
+        no_speech_threshold: wanted.no_speech_threshold,
+        cache_ttl: wanted.cache_ttl,
+    };
+    Ok(Some(Transcriber::new(options)?))
 }
 
 /// The port that messages are pushed to, in the modes that have one.

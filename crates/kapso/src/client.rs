@@ -78,7 +78,7 @@ pub enum InvalidOptions {
 
 /// How long an idle connection is kept: less than proxies usually do, so that a request seldom meets one that is
 /// just being closed.
-const POOL_IDLE: Duration = Duration::from_secs(50);
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Speaks to Kapso for one business number. Cheap to clone; clones share their connections and their count of
 /// requests.
@@ -177,6 +177,18 @@ impl Client {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// `{base}/{id}`; none for an id that would be another path.
+    pub(crate) fn media_url(&self, id: &str) -> Option<Url> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let fits = !id.is_empty() && id.bytes().all(plain) && !id.bytes().all(|b| b == b'.');
+        let mut url = (*self.base).clone();
+        if !fits {
+            return None;
+        }
+        url.path_segments_mut().ok()?.pop_if_empty().push(id);
+        Some(url)
+    }
+
     /// What is known of Kapso's clock.
     pub(crate) fn lag(&self) -> MutexGuard<'_, Lag> {
         self.lag.lock().unwrap_or_else(PoisonError::into_inner)
@@ -191,7 +203,7 @@ impl Client {
         hidden: &str,
     ) -> Result<Answer, Error> {
         let deadline = match call {
-            Call::List | Call::Mark | Call::Webhook => self.deadlines.read,
+            Call::List | Call::Mark | Call::Media | Call::Webhook => self.deadlines.read,
             Call::Send => self.deadlines.send,
         };
         let lost = |error: reqwest::Error| Error::of_transport(call, deadline, error);
@@ -285,7 +297,7 @@ fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client, Invalid
 
 /// A TLS configuration that trusts nobody, for a client that speaks plain HTTP: the HTTP library wants one, and its
 /// own would read the system's certificates.
-fn no_tls() -> Result<rustls::ClientConfig, InvalidOptions> {
+pub(crate) fn no_tls() -> Result<rustls::ClientConfig, InvalidOptions> {
     let provider = Arc::new(ring::default_provider());
     let Ok(config) =
         rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()

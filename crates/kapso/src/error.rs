@@ -27,6 +27,8 @@ pub enum Call {
     Mark,
     /// Managing a number's webhooks.
     Webhook,
+    /// Asking where a file is.
+    Media,
 }
 
 impl fmt::Display for Call {
@@ -36,6 +38,7 @@ impl fmt::Display for Call {
             Self::Send => "send",
             Self::Mark => "mark read",
             Self::Webhook => "webhooks",
+            Self::Media => "media",
         })
     }
 }
@@ -165,16 +168,22 @@ impl Error {
 fn without_word(call: Call) -> Class {
     match call {
         Call::Send => Class::Unknown,
-        Call::List | Call::Mark | Call::Webhook => Class::Retryable,
+        Call::List | Call::Mark | Call::Media | Call::Webhook => Class::Retryable,
     }
 }
 
 /// The innermost reason, which says more than "error sending request". Without the URL: a base may be private.
-fn root_cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut innermost: &dyn std::error::Error = &error;
+pub(crate) fn root_cause(error: reqwest::Error) -> String {
+    innermost(&error.without_url()).to_string()
+}
+
+/// What an error comes from in the end.
+pub(crate) fn innermost<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e (dyn std::error::Error + 'static) {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    innermost
 }

@@ -203,7 +203,7 @@ fn place(second: u64) -> usize {
 fn share(call: Call, limit: u32) -> u32 {
     let percent = match call {
         Call::Mark => 60,
-        Call::List | Call::Webhook => 90,
+        Call::List | Call::Media | Call::Webhook => 90,
         Call::Send => 98,
     };
     let share = u64::from(limit) * percent / 100;

@@ -4,6 +4,7 @@
 //! born and cannot be broken afterwards; what the outside sends is turned into these types by the edge crates.
 
 mod arrival;
+mod host;
 mod identity;
 mod ids;
 mod outgoing;
@@ -15,9 +16,10 @@ pub use arrival::{
     Arrival, Choice, Contact, Content, IgnoreReason, Ignored, Inbound, Location, Media, MediaKind,
     Source,
 };
+pub use host::{HostPattern, InvalidPattern};
 pub use identity::{ChatKey, Identity, InvalidIdentity, Phone, UserId};
 pub use ids::{IdempotencyKey, InvalidId, MessageId, NumberId, RunId, SessionKey};
 pub use outgoing::{Outgoing, OutgoingBody, Reply};
 pub use receipt::{Fate, Receipt};
 pub use time::{Clock, Timestamp};
-pub use turn::{Role, Turn};
+pub use turn::{Picture, Role, Turn};

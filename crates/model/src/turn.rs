@@ -33,9 +33,21 @@ pub struct Turn {
     /// What the agent's system prompt says about the sender: the bridge's words, never the sender's.
     #[serde(default)]
     pub context: String,
+    /// The pictures that go with the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
     /// Whether the text is one of the gateway's own commands, and the sender may use it.
     #[serde(default)]
     pub command: bool,
     /// The last message of the turn: the one to mark read and to type under.
     pub last: MessageId,
+}
+
+/// A picture that is on disk, for the agent to see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its file, by name: where the bridge keeps files is configured.
+    pub file: String,
+    /// Its type, as its first bytes tell it.
+    pub mime: String,
 }

@@ -1,7 +1,8 @@
 //! A stand-in for Kapso's WhatsApp API, and the customers behind it.
 //!
 //! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
-//! webhook deliveries, and the number's webhooks below `/platform/v1/whatsapp` (kapso.md 5). Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! webhook deliveries, the number's webhooks below `/platform/v1/whatsapp` (kapso.md 5), and the files of
+//! [`KapsoStandIn::store_media`] in both of Kapso's ways. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
 //! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
 //! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
 
@@ -10,6 +11,7 @@ mod event;
 mod fault;
 mod incoming;
 mod ledger;
+mod media;
 mod outgoing;
 mod page;
 mod refusal;
@@ -33,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use api::Api;
 use ledger::{Accepted, Ledger, Names};
+use media::MediaStore;
 use outgoing::NewMessage;
 use registry::Registry;
 use webhook::Dispatcher;
@@ -40,6 +43,7 @@ use webhook::Dispatcher;
 pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
 pub use fault::{DeliveryFault, Faults, ListFault, SendFault};
 pub use incoming::Incoming;
+pub use media::StoredMedia;
 pub use refusal::Refusal;
 pub use webhook::{Buffering, Envelope, Signature, WebhookTarget, WebhookTiming};
 
@@ -141,6 +145,7 @@ impl KapsoStandIn {
             requests_per_minute: options.requests_per_minute,
             delivered_after: options.delivered_after,
             tracker: tracker.clone(),
+            media: MediaStore::default(),
             beside: Mutex::default(),
         });
         let serving = server::serve(listener, Arc::clone(&api), stop, tracker.clone());
@@ -194,6 +199,31 @@ impl KapsoStandIn {
     pub fn receive(&self, from: &str, content: impl Into<Incoming>) -> MessageId {
         self.api.faults.open_window(from);
         self.api.ledger.receive(from, &content.into())
+    }
+
+    /// A file that a customer is about to send, for [`Incoming::file`].
+    pub fn store_media(&self, mime: &str, bytes: impl Into<Vec<u8>>) -> StoredMedia {
+        let id = self.api.media.put(mime, bytes.into());
+        StoredMedia {
+            url: format!("http://{}{}", self.address, media::blob(&id)),
+            mime: mime.to_owned(),
+            id,
+        }
+    }
+
+    /// From now on the address that came with the file's message is gone; its id still leads to it.
+    pub fn expire_media_url(&self, media: &StoredMedia) {
+        self.api.media.expire(&media.id);
+    }
+
+    /// Whether requests for the file are left without an answer from now on.
+    pub fn hold_media(&self, media: &StoredMedia, held: bool) {
+        self.api.media.hold(&media.id, held);
+    }
+
+    /// From now on the file is gone altogether.
+    pub fn lose_media(&self, media: &StoredMedia) {
+        self.api.media.lose(&media.id);
     }
 
     /// Puts any JSON value in the list as it stands, stored then or now; nothing about it is checked.

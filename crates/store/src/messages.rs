@@ -51,6 +51,26 @@ impl Store {
         .await
     }
 
+    /// Notes about a message that goes on what is missing of it, such as a file that could not be fetched. It stays its
+    /// reason, unless its turn fails.
+    ///
+    /// Durable afterwards: the reason. Repeated: the newest counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the message is not in `received`.
+    pub async fn remark(&self, message: i64, reason: &str) -> Result<(), StoreError> {
+        let reason = reason.to_owned();
+        self.write(move |connection| {
+            change(
+                connection,
+                (Row::Message, message, "remarked on"),
+                "UPDATE message SET reason = $1 WHERE seq = $2 AND state = 'received'",
+                params![reason, message],
+            )
+        })
+        .await
+    }
+
     /// Turns a message away. Returns whether `notice` was queued: it is not when the chat was given one within the
     /// last 24 hours, so a stranger cannot make the bridge write without end.
     ///

@@ -209,7 +209,7 @@ fn settle(
     };
     execute(
         connection,
-        "UPDATE message SET state = $1, reason = $2, done_at = $3 WHERE turn_id = $4",
+        "UPDATE message SET state = $1, reason = COALESCE($2, reason), done_at = $3 WHERE turn_id = $4",
         params![
             outcome.message_state().as_str(),
             outcome.reason(),

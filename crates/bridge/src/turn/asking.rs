@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway::{AgentReply, AgentRequest, Boot, RequestError, Run, Waited};
-use model::{Reply, RunId, Timestamp, Turn};
+use model::{Picture, Reply, RunId, Timestamp, Turn};
 use store::{StoreError, StoredTurn, TurnState};
 use tracing::{debug, info, warn};
 
@@ -113,7 +113,7 @@ impl<'a> Asking<'a> {
 
     /// Sends the ask that is on disk.
     async fn request(&mut self) -> Result<Phase, StoreError> {
-        let answer = self.turns.gateway.agent(&request(&self.stored.turn)).await;
+        let answer = self.turns.gateway.agent(&self.question().await).await;
         if let Ok(AgentReply::Accepted(run)) = &answer
             && let Some(at) = run.accepted_at()
         {
@@ -125,6 +125,32 @@ impl<'a> Asking<'a> {
             Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
             Err(error) => self.after(error).await,
         })
+    }
+
+    /// The request, the same each time. A picture that is not there any more is left out: the words are.
+    async fn question(&self) -> AgentRequest {
+        let turn = &self.stored.turn;
+        let mut pictures = Vec::new();
+        for Picture { file, mime } in &turn.pictures {
+            match tokio::fs::read(self.turns.shelf.path(file)).await {
+                Ok(bytes) => pictures.push(gateway::Picture {
+                    name: file.clone(),
+                    mime: mime.clone(),
+                    bytes,
+                }),
+                Err(error) => {
+                    warn!(turn = %self.stored.id, file, %error, "a picture is not there any more");
+                }
+            }
+        }
+        AgentRequest {
+            session: turn.session.clone(),
+            key: turn.key.clone(),
+            text: turn.text.clone(),
+            extra_system_prompt: (!turn.context.is_empty()).then(|| turn.context.clone()),
+            timeout: None,
+            pictures,
+        }
     }
 
     /// What a failed request means for the turn.
@@ -276,7 +302,7 @@ impl<'a> Asking<'a> {
 
     /// Sends the same key again to a gateway that surely remembers it: it joins the run, or gives its result.
     async fn repeat(&self) -> Phase {
-        match self.turns.gateway.agent(&request(&self.stored.turn)).await {
+        match self.turns.gateway.agent(&self.question().await).await {
             Ok(AgentReply::Finished(result)) => Phase::Ending(relay::reply(&result)),
             Ok(AgentReply::InFlight(run)) => Phase::InFlight { run, waits: 0 },
             // 2026.5.7 says "accepted" for a run that goes on, and pushes nothing more on this request.
@@ -344,13 +370,3 @@ const HISTORY_ROWS: u32 = 40;
 
 /// How much earlier than the gateway's own acceptance a row of the turn may be dated.
 const ROW_MARGIN: Duration = Duration::from_secs(2);
-
-fn request(turn: &Turn) -> AgentRequest {
-    AgentRequest {
-        session: turn.session.clone(),
-        key: turn.key.clone(),
-        text: turn.text.clone(),
-        extra_system_prompt: (!turn.context.is_empty()).then(|| turn.context.clone()),
-        timeout: None,
-    }
-}

@@ -18,35 +18,43 @@ use self::clean::label;
 use self::escape::marked;
 use self::words::words;
 use super::Waited;
+use crate::media::Given;
 
 /// The longest profile, file or place name that is passed on, in characters.
 const NAME_LIMIT: usize = 64;
 
+/// A message, and what is given of its file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub(super) inbound: &'a Inbound,
+    pub(super) given: Option<&'a Given>,
+}
+
 /// The whole text of a turn: one header, then the messages in order.
-pub(super) fn text<'a>(role: &Role, messages: impl IntoIterator<Item = &'a Inbound>) -> String {
+pub(super) fn text<'a>(role: &Role, messages: impl IntoIterator<Item = Piece<'a>>) -> String {
     turn(role, messages, words)
 }
 
 /// The text of a turn whose messages waited for long: each begins with the time at which it was sent.
-pub(super) fn backlog<'a>(role: &Role, messages: impl IntoIterator<Item = &'a Inbound>) -> String {
-    turn(role, messages, |inbound| {
-        let sent = format!("[sent {}]", minute(inbound.sent_at));
-        marked(&sent, &words(inbound))
+pub(super) fn backlog<'a>(role: &Role, messages: impl IntoIterator<Item = Piece<'a>>) -> String {
+    turn(role, messages, |piece| {
+        let sent = format!("[sent {}]", minute(piece.inbound.sent_at));
+        marked(&sent, &words(piece))
     })
 }
 
 fn turn<'a>(
     role: &Role,
-    messages: impl IntoIterator<Item = &'a Inbound>,
-    written: impl Fn(&Inbound) -> String,
+    messages: impl IntoIterator<Item = Piece<'a>>,
+    written: impl Fn(Piece<'a>) -> String,
 ) -> String {
     let mut out = String::new();
-    for inbound in messages {
+    for piece in messages {
         if out.is_empty() {
-            out.push_str(&header(role, inbound));
+            out.push_str(&header(role, piece.inbound));
         }
         out.push('\n');
-        out.push_str(&written(inbound));
+        out.push_str(&written(piece));
     }
     out
 }

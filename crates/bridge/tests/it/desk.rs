@@ -116,6 +116,7 @@ impl Desk {
             key: IdempotencyKey::new(&format!("key-{}", message.id)).unwrap(),
             text: "hi".to_owned(),
             context: String::new(),
+            pictures: Vec::new(),
             command: false,
             last: message.inbound.id.clone(),
         };

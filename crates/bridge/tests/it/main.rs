@@ -5,6 +5,7 @@ mod admission;
 mod desk;
 mod identity;
 mod intake;
+mod media;
 mod numbers;
 mod operator;
 mod order;

@@ -13,11 +13,12 @@ use bridge::inbound::poll::PollTiming;
 use bridge::inbound::schedule::Pace;
 use bridge::inbound::webhook::{Door, NumberKeys};
 use bridge::{
-    Health, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention, Routes,
-    SendTiming, Sessions, Staleness, TurnTiming,
+    Health, MediaFolder, Nudge, Number, NumberOptions, Numbers, Options, Parts, Prompts, Retention,
+    Routes, SendTiming, Sessions, Staleness, TurnTiming,
 };
 use gateway::transcript::Transcripts;
 use gateway::{DeviceKey, Gateway};
+use kapso::media::{Downloads, Egress, Limits};
 use kapso::webhook::Keys;
 use model::{Clock, Identity, NumberId, Role, Timestamp};
 use sandbox::kapso::{
@@ -31,6 +32,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use transcribe::Transcriber;
 
 pub(crate) const ANN: &str = "+15551234567";
 pub(crate) const BOB: &str = "+15559876543";
@@ -59,6 +61,8 @@ pub(crate) struct World {
     /// The numbers that the bridge is configured with.
     pub(crate) lines: Vec<Line>,
     options: Options,
+    /// Who turns speech into text.
+    pub(crate) transcriber: Option<Transcriber>,
     /// Whether identities are signed.
     signs: bool,
     running: Option<Running>,
@@ -235,6 +239,7 @@ impl World {
             door: None,
             lines: vec![line],
             options: bridge_options(),
+            transcriber: None,
             signs: true,
             running: None,
             stop,
@@ -256,6 +261,7 @@ impl World {
                 .as_ref()
                 .map(|listener| listener.try_clone().unwrap()),
             options: self.options.clone(),
+            transcriber: self.transcriber.clone(),
             signs: self.signs,
         };
         let (stopped, killed) = (stop.clone(), kill.clone());
@@ -347,6 +353,7 @@ struct Outside {
     sessions_json: Option<PathBuf>,
     door: Option<std::net::TcpListener>,
     options: Options,
+    transcriber: Option<Transcriber>,
     signs: bool,
 }
 
@@ -389,11 +396,15 @@ impl Outside {
         };
         let socket = control::bind(&self.state.join("control.sock")).unwrap();
         tokio::spawn(control::serve(socket, control.clone(), connection.clone()));
+        let mut options = self.options;
+        options.media.dir = self.state.join("media");
         let parts = Parts {
             guard,
             numbers,
             gateway,
             store,
+            downloads: downloads(&self.lines[0]),
+            transcriber: self.transcriber,
             transcripts: self
                 .sessions_json
                 .map(|path| Transcripts::open(path).unwrap()),
@@ -408,7 +419,7 @@ impl Outside {
                 control,
             }),
         };
-        bridge::run(self.options, parts, stop).await.unwrap();
+        bridge::run(options, parts, stop).await.unwrap();
         connection.cancel();
     }
 }
@@ -490,6 +501,12 @@ pub(crate) fn kapso_client(line: &Line) -> kapso::Client {
     .unwrap()
 }
 
+/// Files come from where the number's Kapso is.
+pub(crate) fn downloads(line: &Line) -> Downloads {
+    let base = line.kapso.parse().unwrap();
+    Downloads::new(Egress::of(&base, Vec::new(), Limits::default())).unwrap()
+}
+
 pub(crate) fn gateway_timing() -> gateway::Timing {
     gateway::Timing {
         backoff_first: Duration::from_millis(10),
@@ -535,6 +552,10 @@ pub(crate) fn bridge_options() -> Options {
         poll_fallback: false,
         staleness: Staleness::default(),
         retention: Retention::default(),
+        media: MediaFolder {
+            again_after: Duration::from_millis(5),
+            ..MediaFolder::new(PathBuf::new())
+        },
         turn: TurnTiming {
             look: Duration::from_millis(20),
             wait: Duration::from_millis(200),

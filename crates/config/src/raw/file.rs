@@ -150,7 +150,10 @@ impl Reading<'_> {
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
                 .map_or(Value::Unfit("a number out of bounds"), Value::Integer),
             DeValue::Boolean(flag) => Value::Flag(*flag),
-            DeValue::Float(_) => Value::Unfit("a decimal number"),
+            DeValue::Float(float) => float
+                .as_str()
+                .parse()
+                .map_or(Value::Unfit("a decimal number"), Value::Decimal),
             DeValue::Datetime(_) => Value::Unfit("a date or a time"),
             DeValue::Table(_) => Value::Unfit("a section"),
             DeValue::Array(list) => {

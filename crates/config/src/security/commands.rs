@@ -42,6 +42,7 @@ pub(super) fn listed(
             | Value::Text(_)
             | Value::Integer(_)
             | Value::List(_)
+            | Value::Decimal(_)
             | Value::Unfit(_) => draft.each(&path, &entry.written, command),
         };
         commands.insert(role, list);

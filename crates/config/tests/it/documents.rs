@@ -125,7 +125,7 @@ fn row(key: &Key) -> String {
 fn refused(key: &Key) -> Option<String> {
     match key.path {
         "gateway.error_message" | "security.deny_message" => None,
-        "gateway.sessions_json" | "state.dir" => Some("$NOWHERE/x".to_owned()),
+        "gateway.sessions_json" | "state.dir" | "media.dir" => Some("$NOWHERE/x".to_owned()),
         "gateway.session_key" => Some("x".repeat(1000)),
         _ => Some("in=va lid\u{1}".to_owned()),
     }

@@ -7,6 +7,7 @@ mod documents;
 mod environment;
 mod file;
 mod gateway;
+mod media;
 mod numbers;
 mod routes;
 mod rules;

@@ -259,6 +259,7 @@ pub(crate) fn question(key: &str) -> Result<AgentRequest> {
         text: format!("question {key}"),
         extra_system_prompt: None,
         timeout: None,
+        pictures: Vec::new(),
     })
 }
 

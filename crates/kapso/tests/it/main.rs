@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod data;
+mod media;
 mod messages;
 mod paging;
 mod platform;

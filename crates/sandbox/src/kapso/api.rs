@@ -17,6 +17,7 @@ use super::customer_key;
 use super::event::{Event, RecordedRequest, Status};
 use super::fault::{Course, Faults, ListFault, Outcome};
 use super::ledger::{Accepted, Ledger, Names};
+use super::media::{self, MediaStore};
 use super::outgoing::{NewMessage, Post};
 use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
@@ -45,6 +46,7 @@ pub(super) struct Api {
     pub(super) requests_per_minute: Option<u32>,
     pub(super) delivered_after: Option<Duration>,
     pub(super) tracker: TaskTracker,
+    pub(super) media: MediaStore,
     /// Other numbers that are served at the same address.
     pub(super) beside: Mutex<Vec<Arc<Api>>>,
 }
@@ -115,6 +117,12 @@ impl Api {
             at: self.clock.now(),
             arrived,
         });
+        if self.media.holds(&head.uri) {
+            return std::future::pending().await;
+        }
+        if let Some(response) = self.media.file(&head.uri, &query) {
+            return Ok(response);
+        }
         let allowance = match self.admit(&head.method, &head.uri, &head.headers) {
             Ok(allowance) => allowance,
             Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
@@ -124,7 +132,10 @@ impl Api {
                 let request = (method, head.uri.path(), query.as_slice());
                 self.manage(request, &body.unwrap_or_default()).await
             }
-            (&Method::GET, _) => self.list(&query).await,
+            (&Method::GET, _) => match media::asked(head.uri.path()) {
+                Some(id) => self.tell_media(id, &query, &head.headers),
+                None => self.list(&query).await,
+            },
             (_, Ok(body)) => self.post(body, arrived).await,
             (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
         };
@@ -147,6 +158,8 @@ impl Api {
             (["meta", "whatsapp", _version, number, "messages"], &Method::GET | &Method::POST) => {
                 Some(*number)
             }
+            // A file's id leads to it whatever the number, which is in the query.
+            (["meta", "whatsapp", _, _], &Method::GET) => None,
             _ if Registry::has(uri.path()) => None,
             _ => {
                 let what = format!("{method} {}", uri.path());
@@ -178,6 +191,20 @@ impl Api {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
         text("x-api-key").or(bearer) == Some(self.key.expose_secret())
+    }
+
+    /// Where a file is (kapso.md 2.13): the number has to be named.
+    fn tell_media(&self, id: &str, query: &[(String, String)], headers: &HeaderMap) -> Ending {
+        if !query.iter().any(|(name, _)| name == "phone_number_id") {
+            return Refusal::flat(400, "phone_number_id is required").into();
+        }
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        match self.media.told(id, host.unwrap_or_default()) {
+            Some(told) => Ending::Answer(told),
+            None => Refusal::flat(404, "Media not found").into(),
+        }
     }
 
     async fn list(&self, parameters: &[(String, String)]) -> Ending {

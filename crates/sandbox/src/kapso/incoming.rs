@@ -5,6 +5,8 @@ use std::time::Duration;
 use model::{MessageId, NumberId, Timestamp, UserId};
 use serde_json::{Map, Value, json};
 
+use super::media::StoredMedia;
+
 /// A message of a customer, to be handed to [`receive`](super::KapsoStandIn::receive).
 ///
 /// A text is enough: `kapso.receive("+15551234567", "hello")`.
@@ -56,6 +58,14 @@ impl Incoming {
             fields: Map::new(),
             extension: Map::new(),
         }
+    }
+
+    /// A file: `kind` is `image`, `video`, `audio`, `document` or `sticker`, `part` what stands beside the file's id and
+    /// type, such as a caption.
+    pub fn file(kind: &str, media: &StoredMedia, mut part: Value) -> Self {
+        part["id"] = json!(media.id);
+        part["mime_type"] = json!(media.mime);
+        Self::of_type(kind, part).with_kapso("media_url", json!(media.url))
     }
 
     /// Under this id instead of a new one.

@@ -48,8 +48,13 @@ const OTHER_BRACKET: char = '［';
 
 /// What the sender wrote, as lines of data.
 pub(super) fn data(text: &str) -> String {
+    data_to(text, TEXT_LIMIT)
+}
+
+/// As [`data`], cut at `limit` characters.
+pub(super) fn data_to(text: &str, limit: usize) -> String {
     let text = visible(text);
-    let (text, cut) = head(text.trim_end(), TEXT_LIMIT);
+    let (text, cut) = head(text.trim_end(), limit);
     let lines: Vec<&str> = text.lines().collect();
     let imitates: Vec<bool> = lines
         .iter()

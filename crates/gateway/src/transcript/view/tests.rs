@@ -23,6 +23,7 @@ fn turn(key: &str, text: &str) -> TurnView {
         key: IdempotencyKey::new(key).unwrap(),
         text: text.to_owned(),
         context: String::new(),
+        pictures: Vec::new(),
         command: false,
         last: MessageId::new("wamid.1").unwrap(),
     })

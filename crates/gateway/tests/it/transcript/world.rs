@@ -137,6 +137,7 @@ pub(crate) fn view(text: &str) -> anyhow::Result<TurnView> {
         key: IdempotencyKey::new("0b7c3d58-9a44-4a43-8e70-0f4f5a3b1c11")?,
         text: text.to_owned(),
         context: String::new(),
+        pictures: Vec::new(),
         command: false,
         last: MessageId::new("wamid.1")?,
     }))

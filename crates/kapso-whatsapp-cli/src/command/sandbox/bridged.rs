@@ -1,6 +1,7 @@
 //! The real bridge, with a journal that goes with it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use anyhow::Context;
 use bridge::guard::{Approvals, OverLimit, Policy, Rules, Strangers};
 use bridge::inbound::poll::PollTiming;
 use bridge::{
-    Depths, Health, Nudge, NumberOptions, Options, Parts, Prompts, Retention, Routes, SendTiming,
-    Sessions, Staleness, Store, StoreError, TurnTiming,
+    Depths, Health, MediaFolder, Nudge, NumberOptions, Options, Parts, Prompts, Retention, Routes,
+    SendTiming, Sessions, Staleness, Store, StoreError, TurnTiming,
 };
 use gateway::Gateway;
-use kapso::{Client, Deadlines};
+use kapso::media::{Downloads, Egress, Limits};
+use kapso::{Client, Deadlines, Url};
 use model::{Clock, NumberId, Role};
 use sandbox::kapso::KapsoStandIn;
 use tempfile::TempDir;
@@ -52,18 +54,22 @@ impl Bridged {
             TempDir::with_prefix("kapso-whatsapp-sandbox-").context("no folder for the journal")?;
         let clock = Clock::system();
         let store = Store::open(folder.path(), clock.clone()).await?;
+        let base_url: Url = kapso.base_url().parse()?;
+        let egress = Egress::of(&base_url, Vec::new(), Limits::default());
         let client = Client::new(kapso::Options {
-            base_url: kapso.base_url().parse()?,
+            base_url,
             api_key: api_key.into(),
             number: number.clone(),
             deadlines: Deadlines::default(),
         })?;
-        let options = options(number);
+        let options = options(number, folder.path());
         let parts = Parts {
             guard: Arc::new(options.guard(Approvals::default())),
             numbers: client.into(),
             gateway,
             store: store.clone(),
+            downloads: Downloads::new(egress)?,
+            transcriber: None,
             transcripts: None,
             clock,
             health: Health::default(),
@@ -92,7 +98,7 @@ impl Bridged {
     }
 }
 
-fn options(number: NumberId) -> Options {
+fn options(number: NumberId, folder: &Path) -> Options {
     Options {
         numbers: vec![NumberOptions {
             id: number,
@@ -122,6 +128,7 @@ fn options(number: NumberId) -> Options {
         poll_fallback: false,
         staleness: Staleness::default(),
         retention: Retention::default(),
+        media: MediaFolder::new(folder.join("media")),
         turn: TurnTiming::default(),
         send: SendTiming {
             gap: GAP,
