@@ -1,9 +1,10 @@
 //! Between guard and turn: the files of a turn are fetched before it is asked, so that the agent has them and not an
 //! address.
 //!
-//! Pictures are handed over as pictures, within the gateway's limits; short text and what is said in a sound are handed over as text; everything else
-//! lies in the media folder and is named by its path. A file that cannot be fetched is recorded as missing and the turn
-//! goes on. A chat waits for its own files only. Nothing of a stranger's is fetched: the guard comes first.
+//! Pictures are handed over as pictures, within the gateway's limits; short text and what is said in a sound are handed
+//! over as text; everything else lies in the media folder and is named by its path. A file that cannot be fetched is
+//! recorded as missing and the turn goes on. A chat waits for its own files only. Nothing of a stranger's is fetched: the
+//! guard comes first.
 
 mod room;
 mod shelf;

@@ -30,7 +30,7 @@ pub(crate) static HOSTS: Key = Key::new(
     "media.hosts",
     &["KAPSO_MEDIA_HOSTS"],
     Preset::Text("*.kapso.ai,kapso-ai-prod.*.r2.cloudflarestorage.com"),
-    "the hosts from which files are fetched, besides that of `kapso.base_url`; a leading `*` is one label or more, any other one",
+    "hosts of files, besides that of `kapso.base_url`; a leading `*` is one label or more, any other one",
 );
 
 pub(crate) static IMAGE: Key = Key::new(

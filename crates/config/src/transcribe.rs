@@ -15,7 +15,7 @@ pub(crate) static PROVIDER: Key = Key::new(
     "transcribe.provider",
     &["KAPSO_TRANSCRIBE_PROVIDER"],
     Preset::Nothing,
-    "who turns voice messages into text where Kapso has not: `openai`, `groq` or `deepgram`; without one they are files",
+    "who turns voice into text where Kapso has not: `openai`, `groq` or `deepgram`; without one it is a file",
 );
 
 pub(crate) static API_KEY: Key = Key::new(

@@ -1,8 +1,8 @@
 //! Speech into text, by the providers that do it over HTTP: OpenAI, Groq, Deepgram.
 //!
-//! A [`Transcriber`] sends one sound to its provider and gives the words. What may pass is tried again within the deadline:
-//! a lost connection, too many requests, a server's error; and no sooner than the provider says. The same sound is sent
-//! once for as long as its words are remembered. Neither the words nor the key are ever in an error or a log line.
+//! A [`Transcriber`] sends one sound to its provider and gives the words. What may pass is tried again within the
+//! deadline: a lost connection, too many requests, a server's error; and no sooner than the provider says. The same sound
+//! is sent once for as long as its words are remembered. Neither the words nor the key are ever in an error or a log line.
 
 mod memory;
 mod provider;

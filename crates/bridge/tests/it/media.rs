@@ -281,7 +281,7 @@ async fn a_chat_waits_for_its_own_files_only() {
 }
 
 #[tokio::test]
-async fn c7_a_voice_message_becomes_text_by_the_provider_and_a_file_where_it_does_not() {
+async fn c15_a_voice_message_becomes_text_by_the_provider_and_what_is_no_sound_stays_a_file() {
     let answers = Arc::new(Mutex::new(vec![
         (400, "no"),
         (200, r#"{"text":"see you at five"}"#),

@@ -411,16 +411,20 @@ impl Outside {
             clock,
             health,
             nudge,
-            door: self.door.map(|listener| Door {
-                listener: Arc::new(TcpListener::from_std(listener).unwrap()),
-                keys: self.lines.iter().map(Line::keys).collect(),
-                verify_token: Some(VERIFY_TOKEN.to_owned().into()),
-                read_deadline: Duration::from_secs(2),
-                control,
-            }),
+            door: self.door.map(|port| door(port, &self.lines, control)),
         };
         bridge::run(options, parts, stop).await.unwrap();
         connection.cancel();
+    }
+}
+
+fn door(port: std::net::TcpListener, lines: &[Line], control: Control) -> Door {
+    Door {
+        listener: Arc::new(TcpListener::from_std(port).unwrap()),
+        keys: lines.iter().map(Line::keys).collect(),
+        verify_token: Some(VERIFY_TOKEN.to_owned().into()),
+        read_deadline: Duration::from_secs(2),
+        control,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{MessageState, OutgoingState, Settled, StoreError, TurnId, TurnState};
+use store::{MessageState, OutgoingState, Settled, StoreError, Subject, TurnId, TurnState};
 
-use crate::nouns::{Journal, START, chat, message, outgoing, parts, turn};
+use crate::nouns::{Journal, START, chat, message, outgoing, parts, turn, wamid};
 
 fn is_conflict<T: std::fmt::Debug>(result: Result<T, StoreError>, state: &str) -> bool {
     matches!(result, Err(StoreError::Conflict { found: Some(found), .. }) if found == state)
@@ -407,4 +407,27 @@ async fn a_dropped_verb_leaves_nothing_half_done() {
     }
     assert_eq!(journal.store.open_turn(&chat(1)).await.unwrap(), None);
     assert_eq!(journal.drain(1).await.unwrap(), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn what_a_message_lacks_stays_its_reason_unless_its_turn_fails() {
+    let journal = Journal::new().await.unwrap();
+    let failed = Settled::Failed {
+        reason: "no answer".to_owned(),
+    };
+    for (id, outcome, reason) in [(1, Settled::Answered, "no file"), (2, failed, "no answer")] {
+        journal.store.accept(&[message(1, id)], None).await.unwrap();
+        let row = journal.rows(1).await.unwrap()[0].id;
+        journal.store.remark(row, "no file").await.unwrap();
+        let turn = journal
+            .store
+            .begin_and_ask(&turn(1).unwrap(), &[row], "boot", None);
+        let turn = turn.await.unwrap();
+        let late = journal.store.remark(row, "too late").await;
+        assert!(is_conflict(late, "in_turn"));
+        journal.store.settle(turn, outcome, &[]).await.unwrap();
+        let subject = Subject::Id(wamid(&format!("wamid.1.{id}")));
+        let life = journal.store.trace(&subject, 1).await.unwrap().remove(0);
+        assert_eq!(life.message.unwrap().reason.as_deref(), Some(reason));
+    }
 }
