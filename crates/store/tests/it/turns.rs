@@ -419,10 +419,10 @@ async fn what_a_message_lacks_stays_its_reason_unless_its_turn_fails() {
         journal.store.accept(&[message(1, id)], None).await.unwrap();
         let row = journal.rows(1).await.unwrap()[0].id;
         journal.store.remark(row, "no file").await.unwrap();
-        let turn = journal
-            .store
-            .begin_and_ask(&turn(1).unwrap(), &[row], "boot", None);
-        let turn = turn.await.unwrap();
+        let asked = turn(1).unwrap();
+        let rows = [row];
+        let begun = journal.store.begin_and_ask(&asked, &rows, "boot", None);
+        let turn = begun.await.unwrap();
         let late = journal.store.remark(row, "too late").await;
         assert!(is_conflict(late, "in_turn"));
         journal.store.settle(turn, outcome, &[]).await.unwrap();
