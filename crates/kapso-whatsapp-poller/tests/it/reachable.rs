@@ -10,8 +10,8 @@ use anyhow::{Context as _, ensure};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::{World, words};
 
@@ -37,19 +37,41 @@ fn bin(world: &World) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
+/// What is answered to one request.
+async fn answered(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> anyhow::Result<String> {
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// Waits until the metrics have all these lines.
+async fn measured(world: &World, lines: &[&str]) -> anyhow::Result<()> {
+    let socket = world.dir.path().join("state/control.sock");
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    loop {
+        let metrics = answered(UnixStream::connect(&socket).await?, request).await?;
+        if lines.iter().all(|line| metrics.contains(line)) {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The status with which a body is answered that is signed with `key`, through the tunnel's end.
 async fn pushed(port: &str, key: &str) -> anyhow::Result<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())?;
     mac.update(b"{}");
     let signature = hex::encode(mac.finalize().into_bytes());
-    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+    let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
     let request = format!(
         "POST /webhook HTTP/1.1\r\nHost: box.tail1234.ts.net\r\nX-Webhook-Signature: {signature}\r\n\
          Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"
     );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
+    let answer = answered(stream, &request).await?;
     let status = answer.split(' ').nth(1).context("no answer")?;
     Ok(status.to_owned())
 }
@@ -92,6 +114,12 @@ async fn tailscale_mode_needs_two_variables_and_leaves_nothing_running() -> anyh
     );
     ensure!(pushed(port, "another key").await? == "401");
 
+    let lines = [
+        r#"kapso_whatsapp_up{part="tunnel"} 1"#,
+        r#"kapso_whatsapp_webhook_registered{number="100000000000001",name="100000000000001"} 1"#,
+    ];
+    measured(&world, &lines).await?;
+
     let running = || PathBuf::from(format!("/proc/{funnel}")).exists();
     ensure!(running(), "{told}");
     let id = daemon.id().context("it has ended")?;
@@ -128,6 +156,8 @@ async fn a_domain_is_registered_with_the_same_key_after_a_restart() -> anyhow::R
         .kapso
         .until(|kapso| (kapso.webhooks()[0]["active"] == true).then_some(()))
         .await;
+    let line = r#"kapso_whatsapp_webhook_switched_on_total{number="100000000000001",name="100000000000001"} 1"#;
+    measured(&world, &[line]).await?;
     let all = world.kapso.webhooks();
     ensure!(
         all.len() == 1 && all[0]["secret_key"] == first["secret_key"],

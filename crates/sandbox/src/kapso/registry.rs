@@ -43,8 +43,9 @@ impl Registry {
         body: &Value,
     ) -> Answered {
         let (method, path, query) = request;
-        let path = path.trim_start_matches("/platform/v1/whatsapp/");
-        match path.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
+        let other = || Err(Refusal::not_emulated(&format!("{method} {path}")));
+        let below = path.trim_start_matches("/platform/v1/whatsapp/");
+        match below.trim_end_matches('/').split('/').collect::<Vec<_>>()[..] {
             ["phone_numbers", of, "webhooks", ref rest @ ..] => {
                 if of != number.as_str() {
                     return Err(Refusal::flat(404, "Phone number not found"));
@@ -55,14 +56,14 @@ impl Registry {
                     (&Method::GET, [id]) => Ok((200, json!({ "data": self.of(id)? }))),
                     (&Method::PATCH, [id]) => self.change(id, body),
                     (&Method::DELETE, [id]) => self.delete(id),
-                    _ => Err(Refusal::not_emulated(&format!("{method} {path}"))),
+                    _ => other(),
                 }
             }
             ["webhooks", id, "test"] if *method == Method::POST => {
                 let active = self.of(id)?["active"] == true;
                 Ok((200, json!({ "data": { "success": active } })))
             }
-            _ => Err(Refusal::not_emulated(&format!("{method} {path}"))),
+            _ => other(),
         }
     }
 
