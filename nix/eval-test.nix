@@ -60,6 +60,7 @@ let
       publicUrl = "https://bridge.example.com";
       maxAge = 60;
       backlogAfter = 1;
+      registerWebhook = false;
     };
     webhook.addr = "127.0.0.1:18790";
     gateway = {
@@ -75,6 +76,21 @@ let
     };
     state = { dir = "/a/folder"; maxMib = 16; };
     security = guard // { strangerHook = "true"; };
+    media = {
+      dir = "/a/media";
+      keep = 3600;
+      hosts = "*.kapso.ai";
+      maxBytes = { image = 1; video = 1; audio = 1; document = 1; sticker = 1; };
+    };
+    transcribe = {
+      provider = "openai";
+      model = "whisper-1";
+      language = "es";
+      maxAudioSize = 1;
+      timeout = 1;
+      noSpeechThreshold = 0.5;
+      cacheTtl = 0;
+    };
     control.metricsAddr = "127.0.0.1:9464";
     identity = { audience = "https://backend.example.com"; issuer = "bridge"; };
     rules = {

@@ -13,6 +13,7 @@ let
   types = {
     str = type "text" builtins.isString;
     bool = type "boolean" builtins.isBool;
+    number = type "number" (value: builtins.isInt value || builtins.isFloat value);
     package = type "package" (value: builtins.isAttrs value || builtins.isString value);
     anything = type "value" (_: true);
     ints.between = least: most:

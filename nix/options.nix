@@ -17,6 +17,7 @@ let
   whole = least: most: key (types.ints.between least most);
   names = types.listOf types.str;
   seconds = least: whole least 2592000;
+  bytes = whole 0 1073741824;
 
   file = variable: mkOption {
     type = types.nullOr types.str;
@@ -111,6 +112,7 @@ in
     webhookSecretFile = file "KAPSO_WEBHOOK_SECRET";
     webhookAppSecretFile = file "KAPSO_WEBHOOK_APP_SECRET";
     gatewayTokenFile = file "OPENCLAW_TOKEN";
+    transcribeApiKeyFile = file "KAPSO_TRANSCRIBE_API_KEY";
   };
 
   log = text "error, warn, info, debug or trace, also by part: info,gateway=debug.";
@@ -127,6 +129,7 @@ in
     pollFallback = flag "Whether the list is read at that interval in the webhook modes too.";
     publicUrl = text "The bridge's address as Kapso reaches it, in domain mode.";
     maxAge = seconds 60 "Seconds; a message that waited longer is recorded as expired and not answered.";
+    registerWebhook = flag "Whether the bridge registers its webhook at Kapso itself.";
     backlogAfter = seconds 1 "Seconds; messages of one sender that waited longer are handed over as one turn.";
   };
 
@@ -151,6 +154,29 @@ in
 
   security = guard // {
     strangerHook = text "A command line or an http(s) address that is told of strangers.";
+  };
+
+  media = {
+    dir = text "Where files lie that are not shown to the agent but named.";
+    keep = whole 3600 31536000 "Seconds; how long each file stays there.";
+    hosts = text "Hosts of files besides that of kapso.baseUrl, separated by commas.";
+    maxBytes = {
+      image = bytes "The largest picture that is fetched.";
+      video = bytes "The largest film.";
+      audio = bytes "The largest sound.";
+      document = bytes "The largest file of another kind.";
+      sticker = bytes "The largest sticker.";
+    };
+  };
+
+  transcribe = {
+    provider = key (types.enum [ "openai" "groq" "deepgram" ]) "Who turns voice into text where Kapso has not.";
+    model = text "The model there.";
+    language = text "The language that is spoken, such as es.";
+    maxAudioSize = bytes "A larger sound is a file.";
+    timeout = whole 1 600 "Seconds for one sound, with all attempts.";
+    noSpeechThreshold = key types.number "From 0 to 1; a sound likelier than this to hold no speech has no words.";
+    cacheTtl = whole 0 604800 "Seconds for which the words of a sound are remembered.";
   };
 
   control.metricsAddr = text "A TCP port for /metrics, which the control socket has in any case.";

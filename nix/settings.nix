@@ -13,6 +13,7 @@ let
   filled = lib.filterAttrs (_: value: value != { } && value != null);
 
   rules = table (removeAttrs cfg.rules [ "hours" ]) // filled { hours = table cfg.rules.hours; };
+  media = table (removeAttrs cfg.media [ "maxBytes" ]) // filled { max_bytes = table cfg.media.maxBytes; };
   number = options: table (removeAttrs options [ "security" ]) // filled { security = table options.security; };
 
   sections = filled {
@@ -22,6 +23,8 @@ let
     gateway = table cfg.gateway;
     state = table cfg.state;
     security = table cfg.security;
+    inherit media;
+    transcribe = table cfg.transcribe;
     control = table cfg.control;
     identity = table cfg.identity;
     inherit rules;
@@ -51,6 +54,7 @@ in
     KAPSO_WEBHOOK_SECRET = cfg.secrets.webhookSecretFile;
     KAPSO_WEBHOOK_APP_SECRET = cfg.secrets.webhookAppSecretFile;
     OPENCLAW_TOKEN = cfg.secrets.gatewayTokenFile;
+    KAPSO_TRANSCRIBE_API_KEY = cfg.secrets.transcribeApiKeyFile;
   };
 
   # The secrets as systemd takes them.

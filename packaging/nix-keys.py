@@ -27,6 +27,7 @@ BY_FILE = {
     "webhook.secret": "KAPSO_WEBHOOK_SECRET",
     "webhook.app_secret": "KAPSO_WEBHOOK_APP_SECRET",
     "gateway.token": "OPENCLAW_TOKEN",
+    "transcribe.api_key": "KAPSO_TRANSCRIBE_API_KEY",
 }
 # The same, with a key of its own for the file: `numbers.webhook_secret_file`.
 BY_OTHER_KEY = {"numbers.webhook_secret"}
