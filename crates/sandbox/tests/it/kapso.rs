@@ -263,10 +263,7 @@ async fn a_customers_file_is_served_at_its_address_and_found_by_its_id() {
     let moved = ask(bare(&file.url)).await;
     assert_eq!(moved.status, 302);
     let moved = ask(bare(moved.headers["location"].to_str().unwrap())).await;
-    assert_eq!(
-        (moved.status, moved.body.as_slice()),
-        (200, b"picture".as_slice())
-    );
+    assert_eq!((moved.status, moved.text.as_str()), (200, "picture"));
 
     let about = format!("/meta/whatsapp/v24.0/{}?phone_number_id={NUMBER}", file.id);
     assert_eq!(ask(bare(&about)).await.status, 401, "the id wants a key");
