@@ -1,7 +1,7 @@
 //! A stand-in for Kapso's WhatsApp API, and the customers behind it.
 //!
 //! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
-//! and webhook deliveries. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! webhook deliveries, and `GET /media/{id}` for the customers' files. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
 //! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
 //! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
 
@@ -10,6 +10,7 @@ mod event;
 mod fault;
 mod incoming;
 mod ledger;
+mod media;
 mod outgoing;
 mod page;
 mod refusal;
@@ -32,12 +33,16 @@ use tokio_util::task::TaskTracker;
 
 use api::Api;
 use ledger::{Accepted, Ledger, Names};
+use media::Shelf;
 use outgoing::NewMessage;
 use webhook::Dispatcher;
 
-pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
-pub use fault::{DeliveryFault, Faults, ListFault, SendFault};
+pub use event::{
+    Delivery, Event, Filed, Pushed, ReadReceipt, RecordedRequest, SentMessage, Status,
+};
+pub use fault::{DeliveryFault, Faults, ListFault, Pending, SendFault};
 pub use incoming::Incoming;
+pub use media::{Media, MediaRefused};
 pub use refusal::Refusal;
 pub use webhook::{Buffering, Envelope, Signature, WebhookTarget, WebhookTiming};
 
@@ -131,6 +136,7 @@ impl KapsoStandIn {
         let api = Arc::new(Api {
             ledger,
             faults,
+            shelf: Shelf::default(),
             names: names(),
             key: options.api_key,
             clock: options.clock,
@@ -149,6 +155,11 @@ impl KapsoStandIn {
         format!("http://{}/meta/whatsapp/v24.0", self.address)
     }
 
+    /// The business number, digits only.
+    pub fn business_phone(&self) -> &str {
+        self.api.ledger.business()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -163,6 +174,35 @@ impl KapsoStandIn {
     pub fn receive(&self, from: &str, content: impl Into<Incoming>) -> MessageId {
         self.api.faults.open_window(from);
         self.api.ledger.receive(from, &content.into())
+    }
+
+    /// Keeps a file of a customer, as WhatsApp does before a message brings it; gives its media id.
+    ///
+    /// # Errors
+    /// [`MediaRefused`] when it is larger than any file of WhatsApp's.
+    pub fn keep(&self, media: Media) -> Result<String, MediaRefused> {
+        self.api.shelf.keep(media)
+    }
+
+    /// A file that is kept.
+    pub fn media(&self, id: &str) -> Option<Arc<Media>> {
+        self.api.shelf.get(id)
+    }
+
+    /// Where a file can be fetched without a key (kapso.md 2.13).
+    pub fn media_url(&self, id: &str) -> String {
+        format!("http://{}/media/{id}", self.address)
+    }
+
+    /// Every message that has not been forgotten, whoever sent it, in the order of the list, oldest first. Planted
+    /// values are not among them.
+    pub fn messages(&self) -> Vec<Filed> {
+        self.api.ledger.messages()
+    }
+
+    /// A message, whoever sent it, as it is now.
+    pub fn message(&self, id: &MessageId) -> Option<Filed> {
+        self.api.ledger.message(id)
     }
 
     /// Puts any JSON value in the list as it stands, stored then or now; nothing about it is checked.

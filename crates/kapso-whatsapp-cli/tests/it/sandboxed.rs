@@ -9,7 +9,10 @@ use crate::{Cli, listener};
 async fn a_piped_conversation_is_answered_and_the_sandbox_ends() {
     let ended = Cli::bare()
         .set("OPENCLAW_TOKEN", "for another gateway")
-        .run_with(&["sandbox"], "hello\n/as +15557654321 Bob\nme too\n")
+        .run_with(
+            &["sandbox", "--terminal"],
+            "hello\n/as +15557654321 Bob\nme too\n",
+        )
         .await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(
@@ -34,7 +37,14 @@ async fn the_phone_talks_to_the_gateway_that_is_named() {
 
     let ended = cli
         .run_with(
-            &["sandbox", "--gateway", &url, "--token", "t0ken"],
+            &[
+                "sandbox",
+                "--terminal",
+                "--gateway",
+                &url,
+                "--token",
+                "t0ken",
+            ],
             "hello\n",
         )
         .await;
