@@ -9,11 +9,11 @@ before(async () => (sandbox = await Sandbox.start()));
 after(() => sandbox.stop());
 
 test("the picture of the README", { timeout: PLENTY }, async () => {
-  const page = await sandbox.open({ width: 1180, height: 640 });
+  const page = await sandbox.open({ width: 1120, height: 600 });
   await write(page, "Good morning!");
   await answer(page, "Good morning!").waitFor();
-  await write(page, "markdown");
-  await answer(page, "dinner until").waitFor();
+  await write(page, "story");
+  await answer(page, "The keeper wiped").waitFor();
   await page.locator("#open-wire").click();
   await page.locator(".flow li", { hasText: "part 1" }).last().waitFor();
   await picture(page, "readme");
@@ -79,11 +79,16 @@ test("everything can be done with the keyboard", { timeout: 2 * PLENTY }, async 
 
 test("the page weighs under 150 kB", { timeout: PLENTY }, async () => {
   const page = await sandbox.open();
-  const { paint, weight } = await page.evaluate(() => ({
-    paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+  const paints = [];
+  for (let load = 0; load < 5; load += 1) {
+    await page.goto(sandbox.url);
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+    paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
+  }
+  const { weight } = await page.evaluate(() => ({
     weight: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).reduce((sum, entry) => sum + entry.encodedBodySize, 0),
   }));
-  console.log(`first paint ${paint.toFixed(0)} ms, ${weight} bytes`);
+  console.log(`first paint after ${paints.map((paint) => paint.toFixed(0)).join(", ")} ms; ${weight} bytes`);
   assert.ok(weight < 150_000, `${weight} bytes`);
   await page.context().close();
 });

@@ -42,7 +42,7 @@ onPage("formatting is rendered, and markup in a text stays text", {}, async (pag
   const reply = answer(page, "dinner until");
   await reply.waitFor();
   for (const [tag, text] of [["strong", "open"], ["em", "every day"], ["s", "except Sunday"], ["code", "07:30"], ["blockquote", "A quoted line"]]) {
-    assert.equal(await reply.locator(tag, { hasText: new RegExp(`^${text}\\.?$`) }).count(), 1, tag);
+    assert.equal(await reply.locator(tag, { hasText: new RegExp(`^\\s*${text}\\.?$`) }).count(), 1, tag);
   }
   assert.equal(await reply.locator("ul > li").count(), 2);
   assert.equal(await reply.locator("ol > li").count(), 2);

@@ -77,6 +77,7 @@ shows("a gateway that is down is waited for", async () => {
   await write(page, "are you there");
   await page.locator("#tab-wire").click();
   await page.locator(".flow [data-state=waiting]").waitFor();
+  assert.equal(await page.locator("#wire > .total").count(), 0);
   await picture(page, "gateway-down");
   await accessible(page, "the wire while the gateway is down");
   await page.locator("#tab-faults").click();

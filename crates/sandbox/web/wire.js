@@ -60,8 +60,8 @@ function draw(message, journey) {
   wire.replaceChildren(
     el("p", { class: "hint" }, "The way of “", el("b", {}, gist(message).slice(0, 60)), "”. Tap another message to see its own."),
     el("ol", { class: "flow" }, journey.stages.map((stage) => row(stage, open))),
-    journey.total === null ? null : el("p", { class: "total" }, `From the customer's tap to the answer: ${took(journey.total)}`),
   );
+  if (journey.total !== null) wire.append(el("p", { class: "total" }, `From the customer's tap to the answer: ${took(journey.total)}`));
   wire.scrollTop = scrollTop;
 }
 

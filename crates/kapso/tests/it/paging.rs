@@ -323,9 +323,7 @@ async fn a_list_whose_clock_is_behind_is_asked_from_as_much_earlier() -> anyhow:
     .await?;
     let client = server.client()?;
     client.list_inbound_since(SINCE).await?;
-    client
-        .find_sent(&outgoing("15551234567", "hello")?, SINCE)
-        .await?;
+    client.find_sent(&outgoing("15551234567", "hello")?, SINCE).await?;
     let since = |asked: &Asked| asked.parameter("since").unwrap()[..17].to_owned();
     let asked: Vec<String> = server.asked().iter().map(since).collect();
     // The first answer told of it, and everything after knows.

@@ -37,13 +37,13 @@ pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl Refused {
     /// The request is wrong; the text says how.
-    pub(super) fn wrong(text: impl ToString) -> Self {
-        Self(StatusCode::BAD_REQUEST, text.to_string())
+    pub(super) fn wrong(text: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, text.into())
     }
 
     /// There is nothing of that name.
-    pub(super) fn nothing(text: impl ToString) -> Self {
-        Self(StatusCode::NOT_FOUND, text.to_string())
+    pub(super) fn nothing(text: impl Into<String>) -> Self {
+        Self(StatusCode::NOT_FOUND, text.into())
     }
 }
 
