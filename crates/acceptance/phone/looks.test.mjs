@@ -96,14 +96,12 @@ test("the page weighs under 150 kB", { timeout: PLENTY }, async () => {
 test("5,000 bubbles open and scroll", { timeout: 6 * PLENTY }, async () => {
   const page = await sandbox.open();
   const to = "+5491155550101";
-  const { url } = sandbox;
-  const kapso = await sandbox.kapso(page);
   // Nobody looks on while they come.
   await page.goto("about:blank");
   for (let sent = 0; sent < 5000; sent += 1) {
-    await sandbox.business(kapso, { to, type: "text", text: { body: `Line ${sent} of *many*, with a few words.` } });
+    await sandbox.business({ to, type: "text", text: { body: `Line ${sent} of *many*, with a few words.` } });
   }
-  await page.goto(url);
+  await page.goto(sandbox.url);
   await page.locator("#people li").first().waitFor();
   await chat(page, "Bruno");
   await page.waitForFunction(() => document.querySelectorAll(".bubble").length >= 5000, null, { timeout: 2 * PLENTY });

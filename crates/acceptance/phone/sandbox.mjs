@@ -18,6 +18,10 @@ const PICTURES = `${TARGET}/phone`;
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** The stand-in's key and number. */
+export const KEY = "sandbox";
+export const NUMBER = "100000000000001";
+
 /** Without these, Chromium looks for hosts of its own. */
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -30,17 +34,22 @@ export const PLENTY = 30_000;
 export class Sandbox {
   /** Starts the sandbox and a browser. */
   static async start() {
+    const sandbox = await Sandbox.alone();
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    sandbox.browser = await chromium.launch({ executablePath, args: FLAGS });
+    mkdirSync(PICTURES, { recursive: true });
+    return sandbox;
+  }
+
+  /** Starts the sandbox without a browser. */
+  static async alone() {
     const child = spawn(PROGRAM, ["--json", "sandbox", "--no-browser"], { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = await once(createInterface(child.stdout), "line");
-    const { url } = JSON.parse(line);
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-    const browser = await chromium.launch({ executablePath, args: FLAGS });
-    mkdirSync(PICTURES, { recursive: true });
-    return Object.assign(new Sandbox(), { child, url, browser, complaints: [] });
+    return Object.assign(new Sandbox(), { child, ...JSON.parse(line), complaints: [] });
   }
 
   async stop() {
-    await this.browser.close();
+    await this.browser?.close();
     const ended = once(this.child, "exit");
     this.child.kill("SIGINT");
     assert.deepEqual(await ended, [0, null], "the sandbox ends in order");
@@ -63,16 +72,19 @@ export class Sandbox {
     return page;
   }
 
-  /** Where Kapso's stand-in listens. */
-  async kapso(page) {
-    return page.evaluate(async () => (await import("./model.js")).state.hello.kapso);
+  /** What the page does when something is done at it. */
+  async act(name, body) {
+    const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const response = await fetch(`${this.url}${name}`, init);
+    assert.equal(response.status, 200, name);
+    return response.json();
   }
 
   /** The business writes a message of any kind, as a program at Kapso's API does. */
-  async business(address, message) {
-    const response = await fetch(`${address}/100000000000001/messages`, {
+  async business(message) {
+    const response = await fetch(`${this.kapso}/${NUMBER}/messages`, {
       method: "POST",
-      headers: { "x-api-key": "sandbox", "content-type": "application/json" },
+      headers: { "x-api-key": KEY, "content-type": "application/json" },
       body: JSON.stringify({ messaging_product: "whatsapp", ...message }),
     });
     assert.equal(response.status, 200, await response.text());

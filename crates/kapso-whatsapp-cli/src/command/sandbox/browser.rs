@@ -128,9 +128,10 @@ impl Browser {
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .await
             .with_context(|| format!("--port {}", self.port))?;
+        let kapso = options.kapso.base_url();
         let phone = WebPhone::new(listener, options, stop.clone())?;
         let mut people = phone.allowed();
-        self.announce(&phone.url())?;
+        self.announce(&phone.url(), &kapso)?;
         let mut served = tokio::spawn(phone.serve());
         loop {
             // A stop ends the page as well; that is no failure of it.
@@ -147,9 +148,9 @@ impl Browser {
         Ok(bridged)
     }
 
-    fn announce(&self, url: &str) -> anyhow::Result<()> {
+    fn announce(&self, url: &str, kapso: &str) -> anyhow::Result<()> {
         if self.json {
-            printer::json_row(&json!({ "url": url }))?;
+            printer::json_row(&json!({ "url": url, "kapso": kapso }))?;
         } else {
             printer::row(&format!("The sandbox phone: {url}"))?;
             printer::remark("Ctrl-C ends it. --terminal has the phone in the terminal.");
