@@ -70,6 +70,17 @@ test("pages of the list lead from one to the next and end", { timeout: PLENTY },
   assert.ok(seen.size >= Object.keys(SENDS).length, `${seen.size} messages`);
 });
 
+test("a file is uploaded, sent, described and downloaded", { timeout: PLENTY }, async () => {
+  const file = new Blob(["a picture"], { type: "image/png" });
+  const { id } = await client.media.upload({ phoneNumberId: NUMBER, type: "image", file, fileName: "dot.png" });
+  await client.messages.sendImage({ ...at, image: { id, caption: "look" } });
+  const described = await client.media.get({ mediaId: id, phoneNumberId: NUMBER });
+  assert.equal(described.mimeType, "image/png");
+  const bytes = await client.media.download({ mediaId: id, phoneNumberId: NUMBER });
+  assert.equal(Buffer.from(bytes).toString(), "a picture");
+  await assert.rejects(client.media.get({ mediaId: "404", phoneNumberId: NUMBER }), (error) => error.code === 100);
+});
+
 const REFUSALS = {
   409: { httpStatus: 409 },
   "429=3": { httpStatus: 429, retryAfterMs: 3000 },

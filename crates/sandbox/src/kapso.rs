@@ -1,11 +1,12 @@
 //! A stand-in for Kapso's WhatsApp API, and the customers behind it.
 //!
 //! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
-//! webhook deliveries, and `GET /media/{id}` for the customers' files. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! webhook deliveries, uploads, and files by id. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
 //! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
 //! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
 
 mod api;
+mod endpoint;
 mod event;
 mod fault;
 mod incoming;
@@ -136,7 +137,7 @@ impl KapsoStandIn {
         let api = Arc::new(Api {
             ledger,
             faults,
-            shelf: Shelf::default(),
+            shelf: Shelf::new(address),
             names: names(),
             key: options.api_key,
             clock: options.clock,
@@ -176,7 +177,8 @@ impl KapsoStandIn {
         self.api.ledger.receive(from, &content.into())
     }
 
-    /// Keeps a file of a customer, as WhatsApp does before a message brings it; gives its media id.
+    /// Keeps a file of a customer, as WhatsApp does before a message brings it; gives its media id. Uploads of the
+    /// business are kept beside them.
     ///
     /// # Errors
     /// [`MediaRefused`] when it is larger than any file of WhatsApp's.
@@ -191,7 +193,7 @@ impl KapsoStandIn {
 
     /// Where a file can be fetched without a key (kapso.md 2.13).
     pub fn media_url(&self, id: &str) -> String {
-        format!("http://{}/media/{id}", self.address)
+        self.api.shelf.url(id)
     }
 
     /// Every message that has not been forgotten, whoever sent it, in the order of the list, oldest first. Planted

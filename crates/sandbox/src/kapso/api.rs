@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Query;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use model::{Clock, MessageId};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,16 +14,15 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::customer_key;
+use super::endpoint::Endpoint;
 use super::event::{Event, RecordedRequest, Status};
 use super::fault::{Course, Faults, ListFault, Outcome};
 use super::ledger::{Accepted, Ledger, Names};
-use super::media::Shelf;
+use super::media::{self, MediaRefused, Shelf};
 use super::outgoing::{NewMessage, Post};
 use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
 
-/// The largest request body that is read.
-const LARGEST_BODY: usize = 1024 * 1024;
 /// What the headers claim when no limit is set: that of the largest plan.
 const NOMINAL_LIMIT: u32 = 2000;
 /// `Retry-After` of the limit, as documented (kapso.md 1.5).
@@ -67,7 +66,8 @@ impl Api {
         request: Request<hyper::body::Incoming>,
     ) -> Result<Response, Broken> {
         let (head, body) = request.into_parts();
-        let body = to_bytes(Body::new(body), LARGEST_BODY).await;
+        let endpoint = Endpoint::of(&head.method, head.uri.path());
+        let body = to_bytes(Body::new(body), endpoint.largest_body()).await;
         let arrived = Instant::now();
         let bytes = match body {
             Ok(bytes) => bytes,
@@ -89,14 +89,19 @@ impl Api {
         if let Some(file) = self.shelf.fetched(&head.method, head.uri.path()) {
             return Ok(file);
         }
-        let allowance = match self.admit(&head.method, &head.uri, &head.headers) {
+        let allowance = match self.admit(&endpoint, &head.headers) {
             Ok(allowance) => allowance,
             Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
         };
-        let ending = match (&head.method, body) {
-            (&Method::GET, _) => self.list(&query).await,
-            (_, Ok(body)) => self.post(body, arrived).await,
-            (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
+        let ending = match (endpoint, body) {
+            (Endpoint::List(_), _) => self.list(&query).await,
+            (Endpoint::Post(_), Ok(body)) => self.post(body, arrived).await,
+            (Endpoint::Post(_), Err(_)) => {
+                Refusal::meta(400, 100, "Invalid JSON in request body").into()
+            }
+            (Endpoint::Upload(_), _) => self.upload(&head.headers, bytes).await,
+            (Endpoint::File(id), _) => self.file(id, &query),
+            (Endpoint::Unknown(what), _) => Refusal::not_emulated(&what).into(),
         };
         let mut response = match ending {
             Ending::Answer(body) => respond(200, &body.to_string()),
@@ -110,14 +115,10 @@ impl Api {
     }
 
     /// The order of the checks is the order of what Kapso tells: endpoint, key, limit, number.
-    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Allowance, Refusal> {
-        let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let (["meta", "whatsapp", _version, number, "messages"], Method::GET | Method::POST) =
-            (path.as_slice(), method.clone())
-        else {
-            let what = format!("{method} {}", uri.path());
-            return Err(Refusal::not_emulated(&what));
-        };
+    fn admit(&self, endpoint: &Endpoint<'_>, headers: &HeaderMap) -> Result<Allowance, Refusal> {
+        if let Endpoint::Unknown(what) = endpoint {
+            return Err(Refusal::not_emulated(what));
+        }
         if !self.key_fits(headers) {
             return Err(Refusal::unauthorized());
         }
@@ -133,10 +134,12 @@ impl Api {
                 remaining: NOMINAL_LIMIT,
             },
         };
-        if *number != self.names.number.as_str() {
-            return Err(Refusal::flat(404, "Phone number not found"));
+        match endpoint.number() {
+            Some(number) if number != self.names.number.as_str() => {
+                Err(Refusal::flat(404, "Phone number not found"))
+            }
+            Some(_) | None => Ok(allowance),
         }
-        Ok(allowance)
     }
 
     fn key_fits(&self, headers: &HeaderMap) -> bool {
@@ -170,6 +173,35 @@ impl Api {
             page.repeat();
         }
         Ending::Answer(page.body())
+    }
+
+    /// Keeps a file of the business (kapso.md 2.6).
+    async fn upload(&self, headers: &HeaderMap, bytes: Bytes) -> Ending {
+        let kept = media::uploaded(headers, bytes).await.and_then(|media| {
+            let too_large = |refused: MediaRefused| Refusal::flat(413, &refused.to_string());
+            self.shelf.keep(media).map_err(too_large)
+        });
+        match kept {
+            Ok(id) => Ending::Answer(json!({ "id": id })),
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// What is known of a file, and where it can be fetched (kapso.md 2.13).
+    fn file(&self, id: &str, parameters: &[(String, String)]) -> Ending {
+        let number = parameters
+            .iter()
+            .find(|(name, _)| name == "phone_number_id");
+        if number.is_none_or(|(_, number)| number != self.names.number.as_str()) {
+            return Refusal::flat(400, "phone_number_id is required").into();
+        }
+        match self.shelf.described(id) {
+            Some(described) => Ending::Answer(described),
+            None => {
+                let message = format!("Object with ID '{id}' does not exist");
+                Refusal::meta(400, 100, &message).into()
+            }
+        }
     }
 
     async fn post(&self, body: Value, arrived: Instant) -> Ending {

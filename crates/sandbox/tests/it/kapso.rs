@@ -227,11 +227,11 @@ async fn the_minutes_requests_are_counted_and_then_refused() {
 #[tokio::test]
 async fn an_endpoint_that_is_not_emulated_says_so() {
     let kapso = start(options()).await;
-    let media = format!("/meta/whatsapp/v24.0/{NUMBER}/media");
+    let conversations = format!("/meta/whatsapp/v24.0/{NUMBER}/conversations");
     let one = format!("{}/wamid.A", messages_path());
     for request in [
-        post(&media, &json!({})),
-        get("/meta/whatsapp/v24.0/2267829863993481?phone_number_id=1"),
+        get(&conversations),
+        post("/meta/whatsapp/v24.0/2267829863993481", &json!({})),
         get(&one),
         get("/platform/v1/whatsapp/phone_numbers"),
         Request::delete(messages_path())
@@ -246,6 +246,63 @@ async fn an_endpoint_that_is_not_emulated_says_so() {
     }
     let paths: Vec<String> = kapso.requests().into_iter().map(|it| it.path).collect();
     assert_eq!(paths.len(), 5, "refused requests are recorded too");
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_and_fetched_by_its_id() {
+    let kapso = start(options()).await;
+    let picture = "x".repeat(3_000_000);
+    let product =
+        "--b\r\ncontent-disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n";
+    let file = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.png\"\r\ncontent-type: image/png\r\n\r\n{picture}\r\n"
+    );
+    let upload = |body: String| {
+        let request = Request::post(format!("/meta/whatsapp/v24.0/{NUMBER}/media"))
+            .header("x-api-key", KEY)
+            .header("content-type", "multipart/form-data; boundary=b");
+        exchange(
+            &kapso,
+            request.body(Body::from(body + "--b--\r\n")).unwrap(),
+        )
+    };
+    let kept = upload(format!("{product}{file}")).await.unwrap();
+    let id = kept.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(kapso.media(&id).unwrap().name, "a.png");
+    for incomplete in [product.to_owned(), file] {
+        assert_eq!(upload(incomplete).await.unwrap().code(), Some(131_008));
+    }
+    let path = format!("/meta/whatsapp/v24.0/{id}");
+    let described = exchange(&kapso, get(&format!("{path}?phone_number_id={NUMBER}")))
+        .await
+        .unwrap();
+    assert_eq!(described.json()["file_size"], "3000000");
+    let url = described.json()["download_url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let fetched = exchange(
+        &kapso,
+        get(url
+            .rsplit_once(":")
+            .unwrap()
+            .1
+            .trim_start_matches(char::is_numeric)),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (
+            fetched.text.len(),
+            fetched.headers["content-type"].to_str().unwrap()
+        ),
+        (3_000_000, "image/png")
+    );
+    assert_eq!(
+        exchange(&kapso, get(&path)).await.unwrap().status,
+        400,
+        "the number has to be named"
+    );
 }
 
 #[tokio::test]
