@@ -20,7 +20,10 @@ test("the picture of the README", { timeout: PLENTY }, async () => {
   await page.context().close();
 });
 
-for (const [width, height] of [[360, 740], [1280, 800]]) {
+for (const [width, height] of [
+  [360, 740],
+  [1280, 800],
+]) {
   for (const colorScheme of ["light", "dark"]) {
     test(`it is accessible at ${width} px in ${colorScheme}`, { timeout: 4 * PLENTY }, async () => {
       const page = await sandbox.open({ width, height, colorScheme });
@@ -86,7 +89,10 @@ test("the page weighs under 150 kB", { timeout: PLENTY }, async () => {
     paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
   }
   const { weight } = await page.evaluate(() => ({
-    weight: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).reduce((sum, entry) => sum + entry.encodedBodySize, 0),
+    weight: performance
+      .getEntriesByType("resource")
+      .concat(performance.getEntriesByType("navigation"))
+      .reduce((sum, entry) => sum + entry.encodedBodySize, 0),
   }));
   console.log(`first paint after ${paints.map((paint) => paint.toFixed(0)).join(", ")} ms; ${weight} bytes`);
   assert.ok(weight < 150_000, `${weight} bytes`);
@@ -124,7 +130,9 @@ test("5,000 bubbles open and scroll", { timeout: 6 * PLENTY }, async () => {
     return times.sort((a, b) => a - b);
   });
   const slowest = frames.at(-1).toFixed(0);
-  console.log(`frames while scrolling: median ${frames[60].toFixed(1)} ms, 95 % ${frames[114].toFixed(1)} ms, slowest ${slowest} ms`);
+  console.log(
+    `frames while scrolling: median ${frames[60].toFixed(1)} ms, 95 % ${frames[114].toFixed(1)} ms, slowest ${slowest} ms`,
+  );
   await picture(page, "many");
   await page.context().close();
 });

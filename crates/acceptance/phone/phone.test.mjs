@@ -41,7 +41,13 @@ onPage("formatting is rendered, and markup in a text stays text", {}, async (pag
   await write(page, "markdown");
   const reply = answer(page, "dinner until");
   await reply.waitFor();
-  for (const [tag, text] of [["strong", "open"], ["em", "every day"], ["s", "except Sunday"], ["code", "07:30"], ["blockquote", "A quoted line"]]) {
+  for (const [tag, text] of [
+    ["strong", "open"],
+    ["em", "every day"],
+    ["s", "except Sunday"],
+    ["code", "07:30"],
+    ["blockquote", "A quoted line"],
+  ]) {
     assert.equal(await reply.locator(tag, { hasText: new RegExp(`^\\s*${text}\\.?$`) }).count(), 1, tag);
   }
   assert.equal(await reply.locator("ul > li").count(), 2);
@@ -57,13 +63,26 @@ onPage("formatting is rendered, and markup in a text stays text", {}, async (pag
 onPage("marks count at the edges of words only", {}, async (page) => {
   const trees = await page.evaluate(async () => {
     const { parse } = await import("./format.js");
-    return ["2*3*4 a_b_c", "*bold _both_*", "```\n*x*\n```after", "*open", "1. a\n2. b\n> q", "see https://a.b/c_d_e."].map(parse);
+    return [
+      "2*3*4 a_b_c",
+      "*bold _both_*",
+      "```\n*x*\n```after",
+      "*open",
+      "1. a\n2. b\n> q",
+      "see https://a.b/c_d_e.",
+    ].map(parse);
   });
   assert.deepEqual(trees[0], [{ type: "p", lines: [["2*3*4 a_b_c"]] }]);
   assert.deepEqual(trees[1][0].lines[0], [{ mark: "strong", content: ["bold ", { mark: "em", content: ["both"] }] }]);
-  assert.deepEqual(trees[2], [{ type: "pre", text: "*x*" }, { type: "p", lines: [["after"]] }]);
+  assert.deepEqual(trees[2], [
+    { type: "pre", text: "*x*" },
+    { type: "p", lines: [["after"]] },
+  ]);
   assert.deepEqual(trees[3][0].lines[0], ["*open"]);
-  assert.deepEqual(trees[4].map((block) => block.type), ["ol", "quote"]);
+  assert.deepEqual(
+    trees[4].map((block) => block.type),
+    ["ol", "quote"],
+  );
   assert.deepEqual(trees[5][0].lines[0], ["see ", { link: "https://a.b/c_d_e" }, "."]);
 });
 
@@ -103,7 +122,10 @@ onPage("pictures, documents and voice notes go both ways", {}, async (page) => {
 });
 
 onPage("places and contacts can be sent", {}, async (page) => {
-  for (const [item, dialog, text] of [["Location", "location", "Obelisco"], ["Contact", "contact", "Juana"]]) {
+  for (const [item, dialog, text] of [
+    ["Location", "location", "Obelisco"],
+    ["Contact", "contact", "Juana"],
+  ]) {
     await page.locator("#attach").click();
     await page.getByRole("menuitem", { name: item }).click();
     if (item === "Contact") {
@@ -118,11 +140,27 @@ onPage("places and contacts can be sent", {}, async (page) => {
 
 onPage("buttons and lists of the business can be tapped", {}, async (page) => {
   const buttons = [{ type: "reply", reply: { id: "yes", title: "Yes, please" } }];
-  await sandbox.business({ to: "+15551234567", type: "interactive", interactive: { type: "button", body: { text: "More?" }, action: { buttons } } });
+  await sandbox.business({
+    to: "+15551234567",
+    type: "interactive",
+    interactive: { type: "button", body: { text: "More?" }, action: { buttons } },
+  });
   await answer(page, "More?").getByRole("button", { name: "Yes, please" }).click();
   await page.locator(".bubble.mine", { hasText: "Yes, please" }).waitFor();
-  const sections = [{ title: "Days", rows: [{ id: "mon", title: "Monday" }, { id: "tue", title: "Tuesday", description: "10:00" }] }];
-  await sandbox.business({ to: "+15551234567", type: "interactive", interactive: { type: "list", body: { text: "Which day?" }, action: { button: "Days", sections } } });
+  const sections = [
+    {
+      title: "Days",
+      rows: [
+        { id: "mon", title: "Monday" },
+        { id: "tue", title: "Tuesday", description: "10:00" },
+      ],
+    },
+  ];
+  await sandbox.business({
+    to: "+15551234567",
+    type: "interactive",
+    interactive: { type: "list", body: { text: "Which day?" }, action: { button: "Days", sections } },
+  });
   await answer(page, "Which day?").getByRole("button", { name: "Days" }).click();
   await page.getByLabel("Tuesday").check();
   await page.locator("#list-dialog [type=submit]").click();

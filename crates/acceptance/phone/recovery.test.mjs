@@ -27,7 +27,11 @@ function shows(name, steps) {
 
 const armed = (row) => page.locator(`#armed-${row}`);
 
-for (const [fault, told] of [["409 another in flight", "Kapso answered 409"], ["429 wait 3 s", "Kapso answered 429"], ["500, not sent", "Kapso answered 500"]]) {
+for (const [fault, told] of [
+  ["409 another in flight", "Kapso answered 409"],
+  ["429 wait 3 s", "Kapso answered 429"],
+  ["500, not sent", "Kapso answered 500"],
+]) {
   shows(`the answer comes although Kapso says ${fault}`, async () => {
     await page.getByRole("button", { name: fault }).click();
     await armed("sends").waitFor();
@@ -90,9 +94,24 @@ shows("the wire shows every stage with its duration", async () => {
   await write(page, "show me the wire");
   await answer(page, "You said: show me the wire").waitFor();
   await page.locator("#tab-wire").click();
-  await page.locator(".flow li", { hasText: "part 1: delivered" }).or(page.locator(".flow li", { hasText: "part 1: read" })).waitFor();
-  const names = await page.locator(".flow h3").evaluateAll((all) => all.map((one) => one.firstChild.textContent.trim()));
-  assert.deepEqual(names, ["WhatsApp", "Kapso", "inbound · dedup", "guard", "turn", "gateway · OpenClaw", "relay", "outbound", "WhatsApp"]);
+  await page
+    .locator(".flow li", { hasText: "part 1: delivered" })
+    .or(page.locator(".flow li", { hasText: "part 1: read" }))
+    .waitFor();
+  const names = await page
+    .locator(".flow h3")
+    .evaluateAll((all) => all.map((one) => one.firstChild.textContent.trim()));
+  assert.deepEqual(names, [
+    "WhatsApp",
+    "Kapso",
+    "inbound · dedup",
+    "guard",
+    "turn",
+    "gateway · OpenClaw",
+    "relay",
+    "outbound",
+    "WhatsApp",
+  ]);
   assert.ok((await page.locator(".flow .lasted").count()) >= 5);
   await page.locator("summary", { hasText: "What the agent reads" }).click();
   await page.locator("details[open] pre", { hasText: "show me the wire" }).waitFor();

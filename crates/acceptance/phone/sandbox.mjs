@@ -24,8 +24,15 @@ export const NUMBER = "100000000000001";
 
 /** Without these, Chromium looks for hosts of its own. */
 const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
 ];
 
 /** More than any step takes; a step that takes it hangs. */
@@ -57,7 +64,11 @@ export class Sandbox {
 
   /** Opens the page; whatever it complains of is remembered. */
   async open({ width = 1280, height = 800, colorScheme = "light" } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme, permissions: ["microphone"] });
+    const context = await this.browser.newContext({
+      viewport: { width, height },
+      colorScheme,
+      permissions: ["microphone"],
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(PLENTY);
     page.on("console", (message) => message.type() === "error" && this.complaints.push(message.text()));
@@ -113,7 +124,10 @@ export async function accessible(page, what) {
   // The page's policy lets no foreign script in; a debugger's evaluation is none of the page's.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => window.axe.run(document));
-  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => `${node.html}\n  ${node.failureSummary}`).join("\n  ")}`);
+  const told = violations.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}\n  ${nodes.map((node) => `${node.html}\n  ${node.failureSummary}`).join("\n  ")}`,
+  );
   assert.equal(told.length, 0, `${what}:\n${told.join("\n")}`);
 }
 

@@ -30,9 +30,15 @@ const SENDS = {
   sticker: () => client.messages.sendSticker({ ...at, sticker: media }),
   location: () => client.messages.sendLocation({ ...at, location: { latitude: -34.6, longitude: -58.4, name: "HQ" } }),
   contacts: () => client.messages.sendContacts({ ...at, contacts: [{ name, phones: [{ phone: ANN }] }] }),
-  buttons: () => client.messages.sendInteractiveButtons({ ...at, bodyText: "More?", buttons: [{ id: "yes", title: "Yes" }] }),
+  buttons: () =>
+    client.messages.sendInteractiveButtons({ ...at, bodyText: "More?", buttons: [{ id: "yes", title: "Yes" }] }),
   list: () =>
-    client.messages.sendInteractiveList({ ...at, bodyText: "When?", buttonText: "Days", sections: [{ title: "A", rows: [{ id: "r", title: "Monday" }] }] }),
+    client.messages.sendInteractiveList({
+      ...at,
+      bodyText: "When?",
+      buttonText: "Days",
+      sections: [{ title: "A", rows: [{ id: "r", title: "Monday" }] }],
+    }),
   "a user id": () => client.messages.sendText({ phoneNumberId: NUMBER, recipient: CHIARA, body: "ciao" }),
 };
 
@@ -44,23 +50,36 @@ for (const [kind, send] of Object.entries(SENDS)) {
   });
 }
 
-test("a customer's message is listed, quoted, reacted to, marked read and shown typing", { timeout: PLENTY }, async () => {
-  const { id } = await sandbox.act("send", { customer: ANN, kind: "text", part: { body: "silent" } });
-  const page = await client.messages.query({ phoneNumberId: NUMBER, direction: "inbound", limit: 5 });
-  const listed = page.data.find((message) => message.id === id);
-  assert.equal(listed.text.body, "silent");
-  assert.equal(listed.kapso.contactName ?? listed.kapso.contact_name, "Ann");
-  await client.messages.sendText({ ...at, body: "about that", contextMessageId: id });
-  await client.messages.sendReaction({ ...at, reaction: { messageId: id, emoji: "👍" } });
-  const marked = await client.messages.markRead({ phoneNumberId: NUMBER, messageId: id, typingIndicator: { type: "text" } });
-  assert.equal(marked.success, true);
-});
+test(
+  "a customer's message is listed, quoted, reacted to, marked read and shown typing",
+  { timeout: PLENTY },
+  async () => {
+    const { id } = await sandbox.act("send", { customer: ANN, kind: "text", part: { body: "silent" } });
+    const page = await client.messages.query({ phoneNumberId: NUMBER, direction: "inbound", limit: 5 });
+    const listed = page.data.find((message) => message.id === id);
+    assert.equal(listed.text.body, "silent");
+    assert.equal(listed.kapso.contactName ?? listed.kapso.contact_name, "Ann");
+    await client.messages.sendText({ ...at, body: "about that", contextMessageId: id });
+    await client.messages.sendReaction({ ...at, reaction: { messageId: id, emoji: "👍" } });
+    const marked = await client.messages.markRead({
+      phoneNumberId: NUMBER,
+      messageId: id,
+      typingIndicator: { type: "text" },
+    });
+    assert.equal(marked.success, true);
+  },
+);
 
 test("pages of the list lead from one to the next and end", { timeout: PLENTY }, async () => {
   const seen = new Set();
   let after;
   do {
-    const page = await client.messages.query({ phoneNumberId: NUMBER, direction: "outbound", limit: 3, ...(after ? { after } : {}) });
+    const page = await client.messages.query({
+      phoneNumberId: NUMBER,
+      direction: "outbound",
+      limit: 3,
+      ...(after ? { after } : {}),
+    });
     for (const { id } of page.data) {
       assert.ok(!seen.has(id), "no message is on two pages");
       seen.add(id);
@@ -91,7 +110,10 @@ const REFUSALS = {
 for (const [fault, { httpStatus, code, retryAfterMs }] of Object.entries(REFUSALS)) {
   test(`it understands the refusal ${fault}`, { timeout: PLENTY }, async () => {
     await sandbox.act("fault", { name: fault, customer: ANN });
-    const refused = await SENDS.text().then(() => assert.fail("it was sent"), (error) => error);
+    const refused = await SENDS.text().then(
+      () => assert.fail("it was sent"),
+      (error) => error,
+    );
     await sandbox.act("fault", { name: "off" });
     assert.ok(refused instanceof GraphApiError, String(refused));
     assert.equal(refused.httpStatus, httpStatus);

@@ -9,9 +9,7 @@ import { gist, state } from "./model.js";
 export function bubble(message, acts) {
   const made = el("li", { class: message.mine ? "bubble mine" : "bubble", tabindex: -1 });
   made.dataset.id = message.id;
-  made.append(
-    ...[quoted(message, acts), content(message, acts), foot(message), tools(message, acts)].filter(Boolean),
-  );
+  made.append(...[quoted(message, acts), content(message, acts), foot(message), tools(message, acts)].filter(Boolean));
   refresh(made, message);
   made.addEventListener("click", () => acts.select(message));
   return made;
@@ -40,7 +38,11 @@ function ticks(message) {
     : message.taken
       ? ["ticks", "taken by the bridge"]
       : ["tick", "sent"];
-  const made = el("span", { class: message.read ? "ticks read" : "ticks", role: "img", "aria-label": words }, icon(name));
+  const made = el(
+    "span",
+    { class: message.read ? "ticks read" : "ticks", role: "img", "aria-label": words },
+    icon(name),
+  );
   made.title = words;
   return made;
 }
@@ -70,7 +72,12 @@ function quoted(message, acts) {
     if (target) acts.jump(target);
   };
   const whose = target?.mine ? "You" : "The agent";
-  return el("button", { type: "button", class: "quote", onclick: show }, el("b", {}, target ? whose : ""), el("span", {}, words));
+  return el(
+    "button",
+    { type: "button", class: "quote", onclick: show },
+    el("b", {}, target ? whose : ""),
+    el("span", {}, words),
+  );
 }
 
 function content(message, acts) {
@@ -161,7 +168,11 @@ function choices(part, message, acts) {
     location_request_message: () => [tap("Send location", () => acts.attach("location"))],
     request_contact_info: () => [tap("Share contact", () => acts.attach("contact"))],
   }[part.type];
-  return el("div", { class: "choices" }, buttons?.() ?? [el("p", { class: "hush" }, `A choice of the type “${part.type}”`)]);
+  return el(
+    "div",
+    { class: "choices" },
+    buttons?.() ?? [el("p", { class: "hush" }, `A choice of the type “${part.type}”`)],
+  );
 }
 
 /** What a chosen file will look like before it is sent. */

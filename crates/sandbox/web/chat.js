@@ -116,7 +116,8 @@ function chunks(all, begin, end) {
   const made = [];
   for (let first = begin; first < end; first += CHUNK) {
     const rows = [];
-    for (let place = first; place < Math.min(first + CHUNK, end); place += 1) rows.push(...row(all[place], all[place - 1]));
+    for (let place = first; place < Math.min(first + CHUNK, end); place += 1)
+      rows.push(...row(all[place], all[place - 1]));
     made.push(el("ol", { class: "chunk" }, rows));
   }
   return made;
@@ -208,7 +209,16 @@ function react(message, button) {
     write({ kind: "reaction", part: { message_id: message.id, emoji: emoji === own ? "" : emoji } }).catch(() => {});
   };
   const buttons = EMOJI.map((emoji) =>
-    el("button", { type: "button", "aria-pressed": String(emoji === own), "aria-label": `React with ${emoji}`, onclick: pick(emoji) }, emoji),
+    el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(emoji === own),
+        "aria-label": `React with ${emoji}`,
+        onclick: pick(emoji),
+      },
+      emoji,
+    ),
   );
   bar.append(el("span", { class: "emoji" }, buttons));
   buttons[0].focus();

@@ -30,7 +30,9 @@ function row(person) {
     el("span", { class: "name" }, person.name, person.allowed ? null : el("span", { class: "tag" }, "not listed")),
     el("time", {}, last ? clock(last.at) : ""),
     el("span", { class: "last" }, words.slice(0, 80)),
-    person.unread ? el("span", { class: "unread", "aria-label": `${person.unread} unread` }, String(person.unread)) : null,
+    person.unread
+      ? el("span", { class: "unread", "aria-label": `${person.unread} unread` }, String(person.unread))
+      : null,
   );
   const made = el("li", {}, button);
   made.dataset.key = person.key;

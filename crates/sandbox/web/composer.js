@@ -16,7 +16,12 @@ const ACCEPT = { image: "image/jpeg,image/png", audio: "audio/*", document: "" }
 let recorder = null;
 
 export function start() {
-  for (const [id, name] of [["attach", "clip"], ["record", "microphone"], ["send", "send"], ["unquote", "close"]]) {
+  for (const [id, name] of [
+    ["attach", "clip"],
+    ["record", "microphone"],
+    ["send", "send"],
+    ["unquote", "close"],
+  ]) {
     at(id).append(icon(name));
   }
   const text = at("text");
@@ -115,7 +120,9 @@ function location(form) {
 
 function contact(form) {
   const phone = form.phone.value;
-  const part = [{ name: { formatted_name: form.name.value }, phones: [{ phone, wa_id: phone.replace(/\D/g, ""), type: "CELL" }] }];
+  const part = [
+    { name: { formatted_name: form.name.value }, phones: [{ phone, wa_id: phone.replace(/\D/g, ""), type: "CELL" }] },
+  ];
   return write({ kind: "contacts", part });
 }
 

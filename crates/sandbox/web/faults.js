@@ -8,36 +8,52 @@ import { chosen, gist, state, watch } from "./model.js";
 const ACCOUNT = 100;
 
 const GROUPS = [
-  ["The next send to WhatsApp", "sends", [
-    ["409", "409 another in flight"],
-    ["429=3", "429 wait 3 s"],
-    ["500", "500, not sent"],
-    ["500-after", "500, but sent"],
-    ["hang", "no answer, not sent"],
-    ["hang-after", "no answer, but sent"],
-    ["reset", "connection reset"],
-    ["garbage", "200 that is not JSON"],
-    ["slow=4", "4 s slower"],
-  ]],
-  ["The next push to the bridge", "pushes", [
-    ["push-lost", "webhook lost"],
-    ["push-twice", "comes twice"],
-    ["push-late=5", "5 s late, others wait"],
-    ["push-overtaken=5", "5 s late, overtaken"],
-    ["push-unheard", "answer not heard"],
-  ]],
-  ["The next read of the list", "lists", [
-    ["list-429=5", "429 wait 5 s"],
-    ["list-500", "500"],
-    ["list-hang", "no answer"],
-    ["list-garbage", "200 that is not JSON"],
-    ["list-malformed", "malformed item"],
-    ["list-repeat", "same page again"],
-  ]],
+  [
+    "The next send to WhatsApp",
+    "sends",
+    [
+      ["409", "409 another in flight"],
+      ["429=3", "429 wait 3 s"],
+      ["500", "500, not sent"],
+      ["500-after", "500, but sent"],
+      ["hang", "no answer, not sent"],
+      ["hang-after", "no answer, but sent"],
+      ["reset", "connection reset"],
+      ["garbage", "200 that is not JSON"],
+      ["slow=4", "4 s slower"],
+    ],
+  ],
+  [
+    "The next push to the bridge",
+    "pushes",
+    [
+      ["push-lost", "webhook lost"],
+      ["push-twice", "comes twice"],
+      ["push-late=5", "5 s late, others wait"],
+      ["push-overtaken=5", "5 s late, overtaken"],
+      ["push-unheard", "answer not heard"],
+    ],
+  ],
+  [
+    "The next read of the list",
+    "lists",
+    [
+      ["list-429=5", "429 wait 5 s"],
+      ["list-500", "500"],
+      ["list-hang", "no answer"],
+      ["list-garbage", "200 that is not JSON"],
+      ["list-malformed", "malformed item"],
+      ["list-repeat", "same page again"],
+    ],
+  ],
 ];
 
 export function start() {
-  const gateway = el("button", { type: "button", role: "switch", id: "gateway", "aria-checked": "false", onclick: toggleGateway }, "Gateway down");
+  const gateway = el(
+    "button",
+    { type: "button", role: "switch", id: "gateway", "aria-checked": "false", onclick: toggleGateway },
+    "Gateway down",
+  );
   const groups = GROUPS.map(([title, row, faults]) =>
     el(
       "fieldset",
@@ -47,7 +63,11 @@ export function start() {
     ),
   );
   at("faults").replaceChildren(
-    el("p", { class: "hint" }, "Each tap lets one more request go wrong; write something and watch the bridge recover."),
+    el(
+      "p",
+      { class: "hint" },
+      "Each tap lets one more request go wrong; write something and watch the bridge recover.",
+    ),
     gateway,
     ...groups,
     el("button", { type: "button", id: "all-off", onclick: () => arm("off") }, "All faults off"),

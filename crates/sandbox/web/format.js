@@ -89,7 +89,10 @@ export function rendered(text) {
 function element(block) {
   if (block.type === "pre") return wrapped("pre", [wrapped("code", [block.text])]);
   if (block.type === "ul" || block.type === "ol") {
-    const list = wrapped(block.type, block.lines.map((line) => wrapped("li", line.map(run))));
+    const list = wrapped(
+      block.type,
+      block.lines.map((line) => wrapped("li", line.map(run))),
+    );
     if (block.start > 1) list.start = block.start;
     return list;
   }

@@ -16,7 +16,9 @@ export function stages(wire) {
   const turn = lives.map((life) => life.turn).find(Boolean) ?? null;
   const replies = distinct(lives.flatMap((life) => life.replies ?? []));
   const facts = { ...wire, message, turn, replies, start: message?.sent_at ? began(wire, message) : wire.message.at };
-  const made = [customer, kapso, inbound, guard, turned, gateway, relay, outbound, delivered].map((stage) => stage(facts));
+  const made = [customer, kapso, inbound, guard, turned, gateway, relay, outbound, delivered].map((stage) =>
+    stage(facts),
+  );
   const reached = made.slice(0, last(made) + 1);
   let before = null;
   for (const stage of reached) {
@@ -57,7 +59,10 @@ function kapso({ message, deliveries }) {
   const isOfIt = (one) => !message || one.messages.includes(message.id);
   const pushes = deliveries.filter((one) => one.event === "whatsapp.message.received" && isOfIt(one));
   const lines = pushes.map((one) =>
-    line(`webhook, attempt ${one.attempt}: ${one.status ? `answered ${one.status}` : "no answer"} after ${one.took} ms`, one.at),
+    line(
+      `webhook, attempt ${one.attempt}: ${one.status ? `answered ${one.status}` : "no answer"} after ${one.took} ms`,
+      one.at,
+    ),
   );
   if (message?.source === "poll") lines.push(line("read from the list, not pushed"));
   const taken = pushes.find((one) => one.status === 200);
@@ -140,16 +145,28 @@ function outbound({ replies, requests }) {
   const open = replies.some((reply) => !REPLY_ENDS.includes(reply.state));
   const wrong = replies.some((reply) => ["dropped", "failed"].includes(reply.state));
   const sent = replies.map((reply) => reply.sent_at).filter(Boolean);
-  const asked = requests.map(({ method, path, body, at }) => ({ title: `${method} ${path.split("/").at(-1)} ${name(body)}`, body: { at: new Date(at).toISOString(), ...body } }));
-  return stage("outbound", wrong ? "wrong" : open ? "waiting" : "done", sent.length ? Math.max(...sent) : null, lines, asked);
+  const asked = requests.map(({ method, path, body, at }) => ({
+    title: `${method} ${path.split("/").at(-1)} ${name(body)}`,
+    body: { at: new Date(at).toISOString(), ...body },
+  }));
+  return stage(
+    "outbound",
+    wrong ? "wrong" : open ? "waiting" : "done",
+    sent.length ? Math.max(...sent) : null,
+    lines,
+    asked,
+  );
 }
 
-const name = (body) => (body?.status === "read" ? (body.typing_indicator ? "read and typing" : "read") : (body?.type ?? ""));
+const name = (body) =>
+  body?.status === "read" ? (body.typing_indicator ? "read and typing" : "read") : (body?.type ?? "");
 
 function delivered({ replies }) {
   const sent = replies.filter((reply) => reply.wamid);
   if (sent.length === 0) return stage("WhatsApp ", "ahead", null, []);
-  const lines = sent.map((reply) => line(`part ${reply.part + 1}: ${reply.delivery ?? "on its way"}`, reply.delivery_at));
+  const lines = sent.map((reply) =>
+    line(`part ${reply.part + 1}: ${reply.delivery ?? "on its way"}`, reply.delivery_at),
+  );
   const failed = sent.some((reply) => reply.delivery === "failed");
   const at = sent.map((reply) => reply.delivery_at).filter(Boolean);
   return stage("WhatsApp ", failed ? "wrong" : "done", at.length ? Math.max(...at) : null, lines);

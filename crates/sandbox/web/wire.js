@@ -36,7 +36,9 @@ export async function show() {
   const message = subject();
   if (!message) {
     drawn = "";
-    at("wire").replaceChildren(el("p", { class: "hint" }, "Write something: its way to the agent and back appears here."));
+    at("wire").replaceChildren(
+      el("p", { class: "hint" }, "Write something: its way to the agent and back appears here."),
+    );
     return;
   }
   try {
@@ -58,29 +60,40 @@ function draw(message, journey) {
   const open = new Set([...wire.querySelectorAll("details[open]")].map((one) => one.dataset.name));
   const { scrollTop } = wire;
   wire.replaceChildren(
-    el("p", { class: "hint" }, "The way of “", el("b", {}, gist(message).slice(0, 60)), "”. Tap another message to see its own."),
-    el("ol", { class: "flow" }, journey.stages.map((stage) => row(stage, open))),
+    el(
+      "p",
+      { class: "hint" },
+      "The way of “",
+      el("b", {}, gist(message).slice(0, 60)),
+      "”. Tap another message to see its own.",
+    ),
+    el(
+      "ol",
+      { class: "flow" },
+      journey.stages.map((stage) => row(stage, open)),
+    ),
   );
-  if (journey.total !== null) wire.append(el("p", { class: "total" }, `From the customer's tap to the answer: ${took(journey.total)}`));
+  if (journey.total !== null)
+    wire.append(el("p", { class: "total" }, `From the customer's tap to the answer: ${took(journey.total)}`));
   wire.scrollTop = scrollTop;
 }
 
 function row(stage, open) {
   const details = stage.details.map(({ title, body }) => {
     const name = `${stage.name}/${title}`;
-    const made = el("details", { open: open.has(name) }, el("summary", {}, title), el("pre", { tabindex: 0 }, text(body)));
+    const made = el(
+      "details",
+      { open: open.has(name) },
+      el("summary", {}, title),
+      el("pre", { tabindex: 0 }, text(body)),
+    );
     made.dataset.name = name;
     return made;
   });
   const made = el(
     "li",
     {},
-    el(
-      "h3",
-      {},
-      stage.name,
-      stage.lasted === null ? null : el("span", { class: "lasted" }, `+${took(stage.lasted)}`),
-    ),
+    el("h3", {}, stage.name, stage.lasted === null ? null : el("span", { class: "lasted" }, `+${took(stage.lasted)}`)),
     stage.lines.map((line) =>
       el("p", {}, line.at ? el("time", {}, precise(line.at)) : null, line.at ? " " : null, line.text),
     ),
