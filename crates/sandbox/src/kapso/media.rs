@@ -1,5 +1,5 @@
-//! Files of both sides, in Kapso's two ways: by the address that comes with the message, which leads on once and wants no
-//! key, and by the file's id (kapso.md 2.6, 2.13).
+//! Files of both sides, in Kapso's two ways: by the address that comes with the message, which is a redirect and wants
+//! no key, and by the file's id (kapso.md 2.6, 2.13).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -147,8 +147,8 @@ impl Bridged {
         self.socket.clone()
     }
 
-    /// Lets these people in and nobody else, as a daemon that is started again with another configuration; what waits is
-    /// in the journal.
+    /// Lets these people in and nobody else, as a daemon that is started again with another configuration; what waits
+    /// is in the journal.
     ///
     /// # Errors
     /// What ended it before.
