@@ -32,6 +32,13 @@ e2e *ARGUMENTS:
     cargo build --workspace --bins --locked
     "${CARGO_TARGET_DIR:-target}/debug/e2e" {{ ARGUMENTS }}
 
+# The sandbox phone in a real Chromium (`CHROMIUM`, else /usr/bin/chromium; pictures in the target folder's `phone`), and
+# Kapso's own SDK against the stand-in.
+phone *ARGUMENTS:
+    cargo build --package kapso-whatsapp-cli --locked
+    npm ci --prefix crates/acceptance/phone --no-audit --no-fund --ignore-scripts
+    cd crates/acceptance/phone && npm test -- {{ ARGUMENTS }}
+
 # Kills and misleads the daemon between the stand-ins: `just chaos [--quick] [--only NAME] [--way WAY] [--seed NUMBER]`.
 chaos *ARGUMENTS:
     cargo build --package acceptance --bin chaos --locked

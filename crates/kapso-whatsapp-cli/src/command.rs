@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(configuration::Configuration),
-    /// Try everything in the terminal without any account
+    /// Try everything without any account, on a phone in the browser
     Sandbox(sandbox::Sandbox),
 }
 

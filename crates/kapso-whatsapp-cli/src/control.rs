@@ -94,7 +94,11 @@ impl Poller {
 
     /// The poller of this state directory.
     pub(crate) fn of(state: &State) -> Self {
-        let socket = state.control_socket();
+        Self::at(state.control_socket())
+    }
+
+    /// The poller that listens on this socket.
+    pub(crate) fn at(socket: PathBuf) -> Self {
         Self { socket }
     }
 

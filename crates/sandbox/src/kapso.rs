@@ -1,12 +1,13 @@
 //! A stand-in for Kapso's WhatsApp API, and the customers behind it.
 //!
 //! Served: `GET` and `POST /meta/whatsapp/{version}/{phone_number_id}/messages`, as kapso.md 1 to 4 describes them,
-//! webhook deliveries, the number's webhooks below `/platform/v1/whatsapp` (kapso.md 5), and the files of
-//! [`KapsoStandIn::store_media`] in both of Kapso's ways. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
+//! webhook deliveries, the number's webhooks below `/platform/v1/whatsapp` (kapso.md 5), uploads, and files in both of
+//! Kapso's ways. Every other endpoint answers 501 and names itself. [`KapsoStandIn`] is the side that a
 //! test or the phone drives: customers write with [`KapsoStandIn::receive`], what the business sent is awaited with
 //! [`KapsoStandIn::sent_to`], troubles are switched on with [`KapsoStandIn::faults`].
 
 mod api;
+mod endpoint;
 mod event;
 mod fault;
 mod incoming;
@@ -40,10 +41,12 @@ use outgoing::NewMessage;
 use registry::Registry;
 use webhook::Dispatcher;
 
-pub use event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
-pub use fault::{DeliveryFault, Faults, ListFault, SendFault};
+pub use event::{
+    Delivery, Event, Filed, Pushed, ReadReceipt, RecordedRequest, SentMessage, Status,
+};
+pub use fault::{DeliveryFault, Faults, ListFault, Pending, SendFault};
 pub use incoming::Incoming;
-pub use media::StoredMedia;
+pub use media::{Media, MediaRefused, StoredMedia};
 pub use refusal::Refusal;
 pub use webhook::{Buffering, Envelope, Signature, WebhookTarget, WebhookTiming};
 
@@ -145,7 +148,7 @@ impl KapsoStandIn {
             requests_per_minute: options.requests_per_minute,
             delivered_after: options.delivered_after,
             tracker: tracker.clone(),
-            media: MediaStore::default(),
+            media: MediaStore::new(address),
             beside: Mutex::default(),
         });
         let serving = server::serve(listener, Arc::clone(&api), stop, tracker.clone());
@@ -185,6 +188,11 @@ impl KapsoStandIn {
         beside.push(Arc::clone(&other.api));
     }
 
+    /// The business number, digits only.
+    pub fn business_phone(&self) -> &str {
+        self.api.ledger.business()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -201,14 +209,38 @@ impl KapsoStandIn {
         self.api.ledger.receive(from, &content.into())
     }
 
-    /// A file that a customer is about to send, for [`Incoming::file`].
+    /// Keeps a file of a customer, as WhatsApp does before a message brings it; gives its media id. Uploads of the
+    /// business are kept beside them.
+    ///
+    /// # Errors
+    /// [`MediaRefused`] when it is larger than any file of WhatsApp's.
+    pub fn keep(&self, media: Media) -> Result<String, MediaRefused> {
+        self.api.media.keep(media)
+    }
+
+    /// The same for [`Incoming::file`], whatever the file's size.
     pub fn store_media(&self, mime: &str, bytes: impl Into<Vec<u8>>) -> StoredMedia {
-        let id = self.api.media.put(mime, bytes.into());
+        let id = self.api.media.put(Media {
+            name: "file".to_owned(),
+            content_type: mime.to_owned(),
+            bytes: bytes.into().into(),
+        });
         StoredMedia {
-            url: format!("http://{}{}", self.address, media::blob(&id)),
+            url: self.media_url(&id),
             mime: mime.to_owned(),
             id,
         }
+    }
+
+    /// A file that is kept.
+    pub fn media(&self, id: &str) -> Option<Arc<Media>> {
+        self.api.media.get(id)
+    }
+
+    /// Where a file can be fetched without a key, after a redirect: the address that comes with its message
+    /// (kapso.md 2.13).
+    pub fn media_url(&self, id: &str) -> String {
+        self.api.media.url(id)
     }
 
     /// From now on the address that came with the file's message is gone; its id still leads to it.
@@ -224,6 +256,17 @@ impl KapsoStandIn {
     /// From now on the file is gone altogether.
     pub fn lose_media(&self, media: &StoredMedia) {
         self.api.media.lose(&media.id);
+    }
+
+    /// Every message that has not been forgotten, whoever sent it, in the order of the list, oldest first. Planted
+    /// values are not among them.
+    pub fn messages(&self) -> Vec<Filed> {
+        self.api.ledger.messages()
+    }
+
+    /// A message, whoever sent it, as it is now.
+    pub fn message(&self, id: &MessageId) -> Option<Filed> {
+        self.api.ledger.message(id)
     }
 
     /// Puts any JSON value in the list as it stands, stored then or now; nothing about it is checked.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use model::{Clock, SessionKey};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -49,7 +49,7 @@ mod transcript;
 pub use faults::{ConnectFault, Rejection, RequestFault};
 pub use gate::Gate;
 pub use release::Release;
-pub use script::{Answer, Asked, Script};
+pub use script::{Answer, Asked, Script, Word};
 pub use state::{Execution, Obeyed, Received, Told};
 
 use clients::{Clients, Out};
@@ -306,6 +306,17 @@ impl OpenClawStandIn {
         gateway::terminate(&self.gateway);
     }
 
+    /// Every event that is told from now on, as JSON without the sequence number. A receiver that lags far behind
+    /// misses the oldest.
+    pub fn events(&self) -> Events {
+        Events(self.gateway.clients.told())
+    }
+
+    /// Whether the gateway takes connections.
+    pub fn is_up(&self) -> bool {
+        *self.gateway.phase.borrow() == Phase::Up
+    }
+
     /// Waits until the gateway takes connections.
     pub async fn up(&self) {
         let mut phase = self.gateway.phase.subscribe();
@@ -352,6 +363,23 @@ impl OpenClawStandIn {
         memory.see(key.as_str(), |session| {
             session.visible().map(session::Row::line).collect()
         })
+    }
+}
+
+/// The events of a gateway, as they are told.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Arc<str>>);
+
+impl Events {
+    /// The next event; none when the gateway is gone. What was missed is skipped.
+    pub async fn next(&mut self) -> Option<String> {
+        loop {
+            match self.0.recv().await {
+                Ok(head) => return Some(frame::numbered(&head, None)),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::kapso::{Event, Incoming, KapsoStandIn, SentMessage, Status};
-use command::{Command, Switch};
+use command::Command;
 use screen::Screen;
 use waiting::Waiting;
 
@@ -182,7 +182,8 @@ impl<O: AsyncWrite + Unpin> Session<O> {
             }
             Command::Say(text) => self.say(&text).await,
             Command::Fault { switch, times } => {
-                let done = self.switch(switch, times);
+                let customer = self.phone.customer.to_string();
+                let done = switch.set(&self.phone.kapso, &customer, times);
                 self.screen.note(&done).await
             }
         }
@@ -205,33 +206,6 @@ impl<O: AsyncWrite + Unpin> Session<O> {
         let customer = self.phone.customer.to_string();
         self.phone.kapso.receive(&customer, incoming);
         Ok(())
-    }
-
-    fn switch(&self, switch: Switch, times: usize) -> String {
-        let faults = self.phone.kapso.faults();
-        let customer = self.phone.customer.to_string();
-        match switch {
-            Switch::Send(fault) => {
-                faults.next_sends(times, fault);
-                format!("next sends with this fault: {times}")
-            }
-            Switch::List(fault) => {
-                faults.next_lists(times, fault);
-                format!("next polls with this fault: {times}")
-            }
-            Switch::CloseWindow => {
-                faults.close_window(&customer);
-                format!("the 24-hour window of {} is closed", self.phone.name)
-            }
-            Switch::OpenWindow => {
-                faults.open_window(&customer);
-                format!("the 24-hour window of {} is open", self.phone.name)
-            }
-            Switch::Off => {
-                faults.clear();
-                "all faults are off".to_owned()
-            }
-        }
     }
 
     async fn show(&mut self, event: Event) -> io::Result<()> {

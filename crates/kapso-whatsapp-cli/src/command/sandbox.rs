@@ -1,6 +1,8 @@
-//! `sandbox`: a stand-in for Kapso, an agent, the real bridge between them and a phone in the terminal, in one process.
+//! `sandbox`: a stand-in for Kapso, an agent, the real bridge between them and a phone, in one process. The phone is in the
+//! browser, or in the terminal.
 
 mod bridged;
+mod browser;
 
 use std::io::IsTerminal;
 
@@ -9,9 +11,10 @@ use clap::Args;
 use config::{ConfigError, State};
 use gateway::{DeviceKey, Gateway, GatewayUrl, Status, Timing};
 use model::{Identity, NumberId};
-use sandbox::kapso::{KapsoStandIn, StandInOptions};
+use sandbox::kapso::{Event, KapsoStandIn, StandInOptions, WebhookTarget};
 use sandbox::openclaw::{self, OpenClawStandIn};
 use sandbox::phone::{self, Patience, Phone};
+use sandbox::web::{self, Agent};
 use secrecy::SecretString;
 use tokio::io::{BufReader, stdin, stdout};
 use tokio::net::TcpListener;
@@ -21,7 +24,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use self::bridged::Bridged;
+use self::bridged::{Bridged, Doors};
+use self::browser::Browser;
 use crate::Common;
 use crate::outcome::{Exit, Outcome};
 use crate::printer;
@@ -53,6 +57,25 @@ pub(crate) struct Sandbox {
     /// The customer's profile name
     #[arg(long, value_name = "NAME", default_value = "Ann")]
     name: String,
+    /// Have the phone in the terminal instead of the browser
+    #[arg(long, conflicts_with_all = ["port", "no_browser"])]
+    terminal: bool,
+    /// The port of the page, on loopback; any by default
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// Print the page's address and start no browser
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// Everything but the bridge and the phone.
+struct Scene {
+    kapso: KapsoStandIn,
+    number: NumberId,
+    gateway: Gateway,
+    agent: Agent,
+    /// The tasks of the connection to the gateway.
+    tracker: TaskTracker,
 }
 
 impl Sandbox {
@@ -65,7 +88,8 @@ impl Sandbox {
         };
         log();
         let stop = CancellationToken::new();
-        let ended = self.converse(common, customer, stop.clone()).await;
+        // The whole sandbox is one future, too large for the stack of every command.
+        let ended = Box::pin(self.converse(common, customer, stop.clone())).await;
         stop.cancel();
         match ended {
             Ok(()) => Outcome::silent(Exit::Done),
@@ -82,16 +106,28 @@ impl Sandbox {
         customer: Identity,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let number = NumberId::new(NUMBER)?;
-        let options = StandInOptions::new(API_KEY, number.clone());
-        let kapso = KapsoStandIn::start(loopback().await?, options, stop.clone()).await?;
-        let tracker = TaskTracker::new();
-        let gateway = self.gateway(common, &stop, &tracker).await?;
-        connected(&gateway).await?;
-        let bridged = Bridged::start(&kapso, API_KEY, number, gateway).await?;
-        listed(&kapso).await;
+        let tracker = if self.terminal {
+            self.in_terminal(common, customer, stop.clone()).await?
+        } else {
+            self.in_browser(common, customer, stop.clone()).await?
+        };
+        stop.cancel();
+        tracker.close();
+        tracker.wait().await;
+        Ok(())
+    }
+
+    async fn in_terminal(
+        self,
+        common: &Common,
+        customer: Identity,
+        stop: CancellationToken,
+    ) -> anyhow::Result<TaskTracker> {
+        let scene = self.scene(common, None, &stop).await?;
+        let bridged = scene.bridged(Doors::List).await?;
+        listed_twice(&scene.kapso).await;
         let phone = Phone {
-            kapso,
+            kapso: scene.kapso,
             customer,
             name: self.name,
             // A terminal shows what is typed by itself.
@@ -100,12 +136,66 @@ impl Sandbox {
             patience: Patience::default(),
         };
         interrupted(&stop);
-        phone::run(phone, BufReader::new(stdin()), stdout(), stop.clone()).await?;
+        phone::run(phone, BufReader::new(stdin()), stdout(), stop).await?;
         bridged.stop().await?;
-        stop.cancel();
-        tracker.close();
-        tracker.wait().await;
-        Ok(())
+        Ok(scene.tracker)
+    }
+
+    async fn in_browser(
+        self,
+        common: &Common,
+        customer: Identity,
+        stop: CancellationToken,
+    ) -> anyhow::Result<TaskTracker> {
+        let door = loopback().await?;
+        let scene = self
+            .scene(common, Some(browser::target(&door)?), &stop)
+            .await?;
+        let people = browser::people(customer, self.name)?;
+        let mut events = scene.kapso.events();
+        let doors = Doors::Pushed(door, browser::secret(), browser::allowed(&people));
+        let bridged = scene.bridged(doors).await?;
+        // What the bridge finds in its first list, it takes for old.
+        while !matches!(events.recv().await?, Event::Listed { .. }) {}
+        let page = Browser {
+            port: self.port,
+            open: !self.no_browser,
+            json: common.json,
+        };
+        let options = web::Options {
+            kapso: scene.kapso,
+            agent: scene.agent,
+            trace: browser::trace(bridged.socket()),
+            people,
+        };
+        interrupted(&stop);
+        let bridged = page.run(options, bridged, stop).await?;
+        bridged.stop().await?;
+        Ok(scene.tracker)
+    }
+
+    async fn scene(
+        &self,
+        common: &Common,
+        webhook: Option<WebhookTarget>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Scene> {
+        let number = NumberId::new(NUMBER)?;
+        let options = StandInOptions {
+            webhook,
+            ..StandInOptions::new(API_KEY, number.clone())
+        };
+        let kapso = KapsoStandIn::start(loopback().await?, options, stop.clone()).await?;
+        let tracker = TaskTracker::new();
+        let (gateway, agent) = self.gateway(common, stop, &tracker).await?;
+        connected(&gateway).await?;
+        Ok(Scene {
+            kapso,
+            number,
+            gateway,
+            agent,
+            tracker,
+        })
     }
 
     /// The agent's side: the gateway that is named, else a scripted one in this process.
@@ -114,13 +204,14 @@ impl Sandbox {
         common: &Common,
         stop: &CancellationToken,
         tracker: &TaskTracker,
-    ) -> anyhow::Result<Gateway> {
-        let (url, device, device_token_file) = match &self.gateway {
+    ) -> anyhow::Result<(Gateway, Agent)> {
+        let (url, device, device_token_file, agent) = match &self.gateway {
             Some(url) => {
                 // The poller's own identity: it is the one that the operator has approved.
                 let state = State::load(common.config.as_deref())?;
                 let device = DeviceKey::load_or_create(&state.device_key())?;
-                (url.clone(), device, Some(state.device_token()))
+                let agent = Agent::Elsewhere(url.to_string());
+                (url.clone(), device, Some(state.device_token()), agent)
             }
             None => {
                 let agent = OpenClawStandIn::start(
@@ -128,7 +219,8 @@ impl Sandbox {
                     openclaw::Options::default(),
                     stop.clone(),
                 )?;
-                (agent.url().parse()?, DeviceKey::generate()?, None)
+                let url = agent.url().parse()?;
+                (url, DeviceKey::generate()?, None, Agent::Scripted(agent))
             }
         };
         let options = gateway::Options {
@@ -139,7 +231,14 @@ impl Sandbox {
             device_token_file,
             timing: Timing::default(),
         };
-        Ok(Gateway::open(options, stop.clone(), tracker))
+        Ok((Gateway::open(options, stop.clone(), tracker), agent))
+    }
+}
+
+impl Scene {
+    async fn bridged(&self, doors: Doors) -> anyhow::Result<Bridged> {
+        let (number, gateway) = (self.number.clone(), self.gateway.clone());
+        Bridged::start(&self.kapso, API_KEY, number, gateway, doors).await
     }
 }
 
@@ -178,7 +277,7 @@ async fn connected(gateway: &Gateway) -> anyhow::Result<()> {
 }
 
 /// Waits until the bridge reads the list for the second time: what it finds the first time, it takes for old.
-async fn listed(kapso: &KapsoStandIn) {
+async fn listed_twice(kapso: &KapsoStandIn) {
     let reads = |kapso: &KapsoStandIn| {
         kapso
             .requests()

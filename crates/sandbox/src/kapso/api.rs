@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Query;
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use axum::response::Response;
@@ -14,17 +14,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::customer_key;
+use super::endpoint::Endpoint;
 use super::event::{Event, RecordedRequest, Status};
 use super::fault::{Course, Faults, ListFault, Outcome};
 use super::ledger::{Accepted, Ledger, Names};
-use super::media::{self, MediaStore};
+use super::media::{self, MediaRefused, MediaStore};
 use super::outgoing::{NewMessage, Post};
 use super::page::{ListQuery, http_date};
 use super::refusal::Refusal;
 use super::registry::Registry;
 
-/// The largest request body that is read.
-const LARGEST_BODY: usize = 1024 * 1024;
 /// What the headers claim when no limit is set: that of the largest plan.
 const NOMINAL_LIMIT: u32 = 2000;
 /// `Retry-After` of the limit, as documented (kapso.md 1.5).
@@ -67,8 +66,14 @@ impl From<Refusal> for Ending {
     }
 }
 
-/// The number's id in a request's path.
-fn number(path: &str) -> Option<&str> {
+/// The number's id in a request: in its path, or for a file in the query.
+fn number(uri: &Uri) -> Option<&str> {
+    let mut query = uri.query().unwrap_or_default().split('&');
+    let given = query.find_map(|one| one.strip_prefix("phone_number_id="));
+    given.or_else(|| number_in(uri.path()))
+}
+
+fn number_in(path: &str) -> Option<&str> {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
         ["meta", "whatsapp", _version, number, ..]
         | [
@@ -84,12 +89,12 @@ fn number(path: &str) -> Option<&str> {
 }
 
 impl Api {
-    /// The one whose number the path names: this one, unless another one that is served here too.
-    pub(super) fn named(self: &Arc<Self>, path: &str) -> Arc<Self> {
+    /// The one whose number the request names: this one, unless another one that is served here too.
+    pub(super) fn named(self: &Arc<Self>, uri: &Uri) -> Arc<Self> {
         let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
         let named = beside
             .iter()
-            .find(|api| number(path) == Some(api.names.number.as_str()));
+            .find(|api| number(uri) == Some(api.names.number.as_str()));
         Arc::clone(named.unwrap_or(self))
     }
 
@@ -98,7 +103,8 @@ impl Api {
         request: Request<hyper::body::Incoming>,
     ) -> Result<Response, Broken> {
         let (head, body) = request.into_parts();
-        let body = to_bytes(Body::new(body), LARGEST_BODY).await;
+        let endpoint = Endpoint::of(&head.method, head.uri.path());
+        let body = to_bytes(Body::new(body), endpoint.largest_body()).await;
         let arrived = Instant::now();
         let bytes = match body {
             Ok(bytes) => bytes,
@@ -120,30 +126,42 @@ impl Api {
         if self.media.holds(&head.uri) {
             return std::future::pending().await;
         }
-        if let Some(response) = self.media.file(&head.uri, &query) {
-            return Ok(response);
+        if let Some(file) = self.media.fetched(&head.method, &head.uri, &query) {
+            return Ok(file);
         }
-        let allowance = match self.admit(&head.method, &head.uri, &head.headers) {
+        let allowance = match self.admit(&endpoint, &head.headers) {
             Ok(allowance) => allowance,
             Err(refusal) => return Ok(self.refuse(head.uri.path(), &refusal)),
         };
-        let ending = match (&head.method, body) {
-            (method, body) if Registry::has(head.uri.path()) => {
-                let request = (method, head.uri.path(), query.as_slice());
+        let ending = match (endpoint, body) {
+            (Endpoint::List(_), _) => self.list(&query).await,
+            (Endpoint::Post(_), Ok(body)) => self.post(body, arrived).await,
+            (Endpoint::Post(_), Err(_)) => {
+                Refusal::meta(400, 100, "Invalid JSON in request body").into()
+            }
+            (Endpoint::Upload(_), _) => self.upload(&head.headers, bytes).await,
+            (Endpoint::File(id), _) => self.file(id, &query),
+            (Endpoint::Webhooks, body) => {
+                let request = (&head.method, head.uri.path(), query.as_slice());
                 self.manage(request, &body.unwrap_or_default()).await
             }
-            (&Method::GET, _) => match media::asked(head.uri.path()) {
-                Some(id) => self.tell_media(id, &query, &head.headers),
-                None => self.list(&query).await,
-            },
-            (_, Ok(body)) => self.post(body, arrived).await,
-            (_, Err(_)) => Refusal::meta(400, 100, "Invalid JSON in request body").into(),
+            (Endpoint::Unknown(what), _) => Refusal::not_emulated(&what).into(),
         };
+        self.finish(head.uri.path(), ending, &allowance)
+    }
+
+    /// The answer with its headers, or the end without one.
+    fn finish(
+        &self,
+        path: &str,
+        ending: Ending,
+        allowance: &Allowance,
+    ) -> Result<Response, Broken> {
         let mut response = match ending {
             Ending::Answer(body) => respond(200, &body.to_string()),
             Ending::Platform(status, body) => respond(status, &body.to_string()),
             Ending::NotJson => respond(200, "<!doctype html><title>One moment, please</title>"),
-            Ending::Refusal(refusal) => self.refuse(head.uri.path(), &refusal),
+            Ending::Refusal(refusal) => self.refuse(path, &refusal),
             Ending::Broken => return Err(Broken),
         };
         allowance.write(response.headers_mut());
@@ -152,20 +170,10 @@ impl Api {
     }
 
     /// The order of the checks is the order of what Kapso tells: endpoint, key, limit, number.
-    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Allowance, Refusal> {
-        let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let number = match (path.as_slice(), method) {
-            (["meta", "whatsapp", _version, number, "messages"], &Method::GET | &Method::POST) => {
-                Some(*number)
-            }
-            // A file's id leads to it whatever the number, which is in the query.
-            (["meta", "whatsapp", _, _], &Method::GET) => None,
-            _ if Registry::has(uri.path()) => None,
-            _ => {
-                let what = format!("{method} {}", uri.path());
-                return Err(Refusal::not_emulated(&what));
-            }
-        };
+    fn admit(&self, endpoint: &Endpoint<'_>, headers: &HeaderMap) -> Result<Allowance, Refusal> {
+        if let Endpoint::Unknown(what) = endpoint {
+            return Err(Refusal::not_emulated(what));
+        }
         if !self.key_fits(headers) {
             return Err(Refusal::unauthorized());
         }
@@ -181,30 +189,18 @@ impl Api {
                 remaining: NOMINAL_LIMIT,
             },
         };
-        if number.is_some_and(|number| number != self.names.number.as_str()) {
-            return Err(Refusal::flat(404, "Phone number not found"));
+        match endpoint.number() {
+            Some(number) if number != self.names.number.as_str() => {
+                Err(Refusal::flat(404, "Phone number not found"))
+            }
+            Some(_) | None => Ok(allowance),
         }
-        Ok(allowance)
     }
 
     fn key_fits(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
         text("x-api-key").or(bearer) == Some(self.key.expose_secret())
-    }
-
-    /// Where a file is (kapso.md 2.13): the number has to be named.
-    fn tell_media(&self, id: &str, query: &[(String, String)], headers: &HeaderMap) -> Ending {
-        if !query.iter().any(|(name, _)| name == "phone_number_id") {
-            return Refusal::flat(400, "phone_number_id is required").into();
-        }
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        match self.media.told(id, host.unwrap_or_default()) {
-            Some(told) => Ending::Answer(told),
-            None => Refusal::flat(404, "Media not found").into(),
-        }
     }
 
     async fn list(&self, parameters: &[(String, String)]) -> Ending {
@@ -249,6 +245,35 @@ impl Api {
         answered.map_or_else(Ending::from, |(status, body)| {
             Ending::Platform(status, body)
         })
+    }
+
+    /// Keeps a file of the business (kapso.md 2.6).
+    async fn upload(&self, headers: &HeaderMap, bytes: Bytes) -> Ending {
+        let kept = media::uploaded(headers, bytes).await.and_then(|media| {
+            let too_large = |refused: MediaRefused| Refusal::flat(413, &refused.to_string());
+            self.media.keep(media).map_err(too_large)
+        });
+        match kept {
+            Ok(id) => Ending::Answer(json!({ "id": id })),
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// What is known of a file, and where it can be fetched (kapso.md 2.13).
+    fn file(&self, id: &str, parameters: &[(String, String)]) -> Ending {
+        let number = parameters
+            .iter()
+            .find(|(name, _)| name == "phone_number_id");
+        if number.is_none_or(|(_, number)| number != self.names.number.as_str()) {
+            return Refusal::flat(400, "phone_number_id is required").into();
+        }
+        match self.media.described(id) {
+            Some(described) => Ending::Answer(described),
+            None => {
+                let message = format!("Object with ID '{id}' does not exist");
+                Refusal::meta(404, 100, &message).into()
+            }
+        }
     }
 
     async fn post(&self, body: Value, arrived: Instant) -> Ending {

@@ -1,5 +1,8 @@
 //! What the stand-in saw and did, for whoever watches: tests, benches, the phone.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use model::{MessageId, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -68,6 +71,17 @@ pub struct SentMessage {
     pub listed: bool,
     /// Whether a fault kept the sender from learning that it was taken.
     pub answer_lost: bool,
+}
+
+/// A message as the list shows it, whoever sent it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filed {
+    /// The customer in canonical form: `+digits` or user id.
+    pub customer: String,
+    /// When it was stored, by the stand-in's clock.
+    pub at: Timestamp,
+    /// The message object (kapso.md 3.3).
+    pub object: Value,
 }
 
 /// A customer's message that was marked read.
@@ -148,6 +162,21 @@ pub struct Delivery {
     pub attempt: usize,
     /// The HTTP status of the answer; none when there was no answer in time.
     pub status: Option<u16>,
+    /// When it was over, by the stand-in's clock.
+    pub at: Timestamp,
+    /// How long it took to be answered, or given up.
+    pub took: Duration,
+    /// What was pushed, shared by all attempts; none for an attempt that is not among the last few.
+    pub request: Option<Arc<Pushed>>,
+}
+
+/// The request of a webhook delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The headers, the signature among them.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
 }
 
 impl Delivery {

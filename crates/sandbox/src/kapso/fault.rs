@@ -81,6 +81,21 @@ pub enum DeliveryFault {
     Unheard(usize),
 }
 
+/// What is switched on and has not struck yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Sends that will go wrong.
+    pub sends: usize,
+    /// Read receipts that will go wrong.
+    pub marks: usize,
+    /// Reads of the list that will go wrong.
+    pub lists: usize,
+    /// Webhook deliveries that will go wrong.
+    pub deliveries: usize,
+    /// The customers, in canonical form, who can only be sent templates.
+    pub closed: Vec<String>,
+}
+
 /// The switches. Shared by all handles of one stand-in.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Switches>);
@@ -158,6 +173,21 @@ impl Faults {
     /// While on, every new connection is reset before a byte is read from it.
     pub fn unreachable(&self, on: bool) {
         self.switches().unreachable = on;
+    }
+
+    /// What is still to come.
+    pub fn pending(&self) -> Pending {
+        let switches = self.switches();
+        let mut closed: Vec<String> = switches.closed.iter().cloned().collect();
+        closed.sort();
+        Pending {
+            sends: switches.sends.len()
+                + switches.sends_to.values().map(VecDeque::len).sum::<usize>(),
+            marks: switches.marks.len(),
+            lists: switches.lists.len(),
+            deliveries: switches.deliveries.len() + switches.reports.len(),
+            closed,
+        }
     }
 
     /// Switches everything off.

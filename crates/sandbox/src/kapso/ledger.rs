@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::customer_key;
-use super::event::{Delivery, Event, ReadReceipt, RecordedRequest, SentMessage, Status};
+use super::event::{Delivery, Event, Filed, ReadReceipt, RecordedRequest, SentMessage, Status};
 use super::incoming::Incoming;
 use super::outgoing::NewMessage;
 use super::page::{ListQuery, Page};
@@ -198,6 +198,19 @@ impl Ledger {
     /// Lets watchers look again.
     pub(super) fn touch(&self) {
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn messages(&self) -> Vec<Filed> {
+        self.lock().filed()
+    }
+
+    pub(super) fn message(&self, id: &MessageId) -> Option<Filed> {
+        self.lock().filed_as(id)
+    }
+
+    /// The stand-in's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(super) fn sent(&self) -> Vec<SentMessage> {

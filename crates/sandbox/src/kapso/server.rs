@@ -57,7 +57,7 @@ async fn converse(stream: TcpStream, api: Arc<Api>) {
         tracing::debug!(%problem, "TCP_NODELAY not set");
     }
     let service = service_fn(move |request: Request<Incoming>| {
-        let api = api.named(request.uri().path());
+        let api = api.named(request.uri());
         let answer: Answer = Box::pin(async move { api.answer(request).await });
         answer
     });

@@ -3,7 +3,63 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::script::{Answer, Asked};
+use super::script::{Answer, Asked, Word};
+
+/// What can be written, for people; anything else is echoed.
+pub(super) const WORDS: &[Word] = &[
+    Word {
+        word: "story",
+        shows: "a few paragraphs with bold and italic",
+    },
+    Word {
+        word: "long",
+        shows: "an answer too long for one message",
+    },
+    Word {
+        word: "table",
+        shows: "a table, which WhatsApp has none of",
+    },
+    Word {
+        word: "code",
+        shows: "a block of code",
+    },
+    Word {
+        word: "markdown",
+        shows: "every kind of formatting",
+    },
+    Word {
+        word: "parts",
+        shows: "an answer in three parts",
+    },
+    Word {
+        word: "tools",
+        shows: "words, tools, more words",
+    },
+    Word {
+        word: "slow",
+        shows: "25 seconds of typing",
+    },
+    Word {
+        word: "wait 5",
+        shows: "typing for so many seconds",
+    },
+    Word {
+        word: "silent",
+        shows: "the agent chooses to say nothing",
+    },
+    Word {
+        word: "error",
+        shows: "the model fails",
+    },
+    Word {
+        word: "empty",
+        shows: "the model says nothing at all",
+    },
+    Word {
+        word: "truncate",
+        shows: "an answer that is cut off",
+    },
+];
 
 /// How long `slow` works: long enough to see typing kept up.
 const SLOW: Duration = Duration::from_secs(25);
@@ -46,6 +102,21 @@ for n in range(1, 11):
 
 Use `n ** 2` if you prefer.";
 
+const MARKDOWN: &str = "\
+# Opening hours
+
+We are **open**, _every day_, ~~except Sunday~~:
+
+- breakfast from `07:30`
+- dinner until **22:00**
+
+1. Write to us
+2. Get an answer
+
+> A quoted line.
+
+More at https://example.org/hours.";
+
 /// The answer to what a customer wrote.
 pub(super) fn answer(asked: &Asked) -> Answer {
     let words = asked.words().trim();
@@ -56,6 +127,7 @@ pub(super) fn answer(asked: &Asked) -> Answer {
         "long" => Answer::text(long()),
         "table" => Answer::text(TABLE),
         "code" => Answer::text(CODE),
+        "markdown" => Answer::text(MARKDOWN),
         "slow" => Answer::text("That took a while.").waiting(SLOW),
         "wait" => wait(parts.next()),
         "tools" => Answer::text("I looked: everything is fine.")
@@ -124,6 +196,17 @@ mod tests {
             panic!("an echo is a text");
         };
         assert_eq!(texts, ["You said: hello there"]);
+    }
+
+    #[test]
+    fn every_word_that_is_told_to_people_does_something() {
+        for Word { word, .. } in WORDS {
+            let echo = format!("You said: {word}");
+            assert!(
+                !matches!(end(word), End::Texts(texts) if texts == [echo.clone()]),
+                "{word}"
+            );
+        }
     }
 
     #[test]

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Frames that wait for one connection. A client that lets so many pile up is cut off, as the gateway does when
 /// its buffer of 50 MiB is full.
 const OUTBOX: usize = 65_536;
+
+/// Events kept for a slow onlooker; one that lags further behind loses the oldest.
+const ONLOOKER: usize = 1024;
 
 /// What a connection is told to write.
 #[derive(Debug, Clone)]
@@ -28,6 +31,7 @@ pub(super) struct Clients {
     open: Mutex<HashMap<u64, Client>>,
     next: AtomicU64,
     connected: watch::Sender<usize>,
+    told: broadcast::Sender<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,7 @@ impl Clients {
             open: Mutex::new(HashMap::new()),
             next: AtomicU64::new(0),
             connected: watch::Sender::new(0),
+            told: broadcast::Sender::new(ONLOOKER),
         }
     }
 
@@ -94,7 +99,15 @@ impl Clients {
 
     /// Puts an event before every accepted connection.
     pub(super) fn tell(&self, event: String) {
-        self.everybody(&Out::Event(event.into()));
+        let event: Arc<str> = event.into();
+        self.everybody(&Out::Event(Arc::clone(&event)));
+        // An error means only that nobody looks on.
+        let _ = self.told.send(event);
+    }
+
+    /// Every event from now on, whoever is connected: heads (see `frame::event`), not numbered.
+    pub(super) fn told(&self) -> broadcast::Receiver<Arc<str>> {
+        self.told.subscribe()
     }
 
     /// Puts something before every accepted connection.

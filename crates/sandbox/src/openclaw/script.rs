@@ -148,6 +148,15 @@ impl Answer {
     }
 }
 
+/// A word that makes the built-in agent do something else than echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// What to write.
+    pub word: &'static str,
+    /// What comes of it.
+    pub shows: &'static str,
+}
+
 /// The agent's behaviour: a function from question to answer.
 #[derive(Clone)]
 pub struct Script(Arc<dyn Fn(&Asked) -> Answer + Send + Sync>);
@@ -160,10 +169,15 @@ impl Script {
 
     /// The built-in agent: it answers by the first word of what the customer wrote.
     ///
-    /// `story`, `long`, `table`, `code`, `slow`, `wait N`, `tools`, `parts`, `silent`, `error`, `empty` and
+    /// `story`, `long`, `table`, `code`, `markdown`, `slow`, `wait N`, `tools`, `parts`, `silent`, `error`, `empty` and
     /// `truncate` show what their names say; anything else is echoed.
     pub fn builtin() -> Self {
         Self::new(builtin::answer)
+    }
+
+    /// What the built-in agent understands, for people.
+    pub const fn words() -> &'static [Word] {
+        builtin::WORDS
     }
 }
 

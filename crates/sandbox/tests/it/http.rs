@@ -1,5 +1,7 @@
 //! A client that shows the bare answers of a [`KapsoStandIn`], broken connections included.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
@@ -54,7 +56,15 @@ pub(crate) async fn exchange(
     kapso: &KapsoStandIn,
     request: Request<Body>,
 ) -> anyhow::Result<Answer> {
-    let stream = TcpStream::connect(kapso.address()).await?;
+    exchange_at(kapso.address(), request).await
+}
+
+/// The same with any server.
+pub(crate) async fn exchange_at(
+    address: SocketAddr,
+    request: Request<Body>,
+) -> anyhow::Result<Answer> {
+    let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {

@@ -227,10 +227,11 @@ async fn the_minutes_requests_are_counted_and_then_refused() {
 #[tokio::test]
 async fn an_endpoint_that_is_not_emulated_says_so() {
     let kapso = start(options()).await;
-    let media = format!("/meta/whatsapp/v24.0/{NUMBER}/media");
+    let conversations = format!("/meta/whatsapp/v24.0/{NUMBER}/conversations");
     let one = format!("{}/wamid.A", messages_path());
     for request in [
-        post(&media, &json!({})),
+        get(&conversations),
+        post("/meta/whatsapp/v24.0/2267829863993481", &json!({})),
         get(&one),
         get("/platform/v1/whatsapp/phone_numbers"),
         Request::delete(messages_path())
@@ -244,7 +245,7 @@ async fn an_endpoint_that_is_not_emulated_says_so() {
         assert_eq!(answer.json(), json!({ "error": said }));
     }
     let paths: Vec<String> = kapso.requests().into_iter().map(|it| it.path).collect();
-    assert_eq!(paths.len(), 4, "refused requests are recorded too");
+    assert_eq!(paths.len(), 5, "refused requests are recorded too");
 }
 
 #[tokio::test]
@@ -284,6 +285,63 @@ async fn a_customers_file_is_served_at_its_address_and_found_by_its_id() {
     assert_eq!(again.text, "picture");
     kapso.lose_media(&file);
     assert_eq!(ask(with_key()).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_and_fetched_by_its_id() {
+    let kapso = start(options()).await;
+    let picture = "x".repeat(3_000_000);
+    let product =
+        "--b\r\ncontent-disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n";
+    let file = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.png\"\r\ncontent-type: image/png\r\n\r\n{picture}\r\n"
+    );
+    let upload = |body: String| {
+        let request = Request::post(format!("/meta/whatsapp/v24.0/{NUMBER}/media"))
+            .header("x-api-key", KEY)
+            .header("content-type", "multipart/form-data; boundary=b");
+        exchange(
+            &kapso,
+            request.body(Body::from(body + "--b--\r\n")).unwrap(),
+        )
+    };
+    let kept = upload(format!("{product}{file}")).await.unwrap();
+    let id = kept.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(kapso.media(&id).unwrap().name, "a.png");
+    for incomplete in [product.to_owned(), file] {
+        assert_eq!(upload(incomplete).await.unwrap().code(), Some(131_008));
+    }
+    let path = format!("/meta/whatsapp/v24.0/{id}");
+    let described = exchange(&kapso, get(&format!("{path}?phone_number_id={NUMBER}")))
+        .await
+        .unwrap();
+    assert_eq!(described.json()["file_size"], "3000000");
+    let url = described.json()["download_url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let fetched = exchange(
+        &kapso,
+        get(url
+            .rsplit_once(":")
+            .unwrap()
+            .1
+            .trim_start_matches(char::is_numeric)),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (
+            fetched.text.len(),
+            fetched.headers["content-type"].to_str().unwrap()
+        ),
+        (3_000_000, "image/png")
+    );
+    assert_eq!(
+        exchange(&kapso, get(&path)).await.unwrap().status,
+        400,
+        "the number has to be named"
+    );
 }
 
 #[tokio::test]
@@ -338,6 +396,12 @@ async fn two_numbers_can_be_had_at_one_address() {
     let answer = exchange(&kapso, post(&path, &text_body(ANA, "hello")));
     assert_eq!(answer.await.unwrap().status, 200);
     assert_eq!((kapso.sent().len(), other.sent().len()), (0, 1));
+    let file = other.store_media("image/png", "its own");
+    let about = format!("/meta/whatsapp/v24.0/{}?phone_number_id=", file.id);
+    for (number, status) in [(second, 200), (NUMBER, 404)] {
+        let told = exchange(&kapso, get(&format!("{about}{number}")));
+        assert_eq!(told.await.unwrap().status, status, "{number}");
+    }
     let unknown = exchange(&kapso, get(&messages_path().replace(NUMBER, "1")));
     assert_eq!(unknown.await.unwrap().status, 404);
 }

@@ -6,4 +6,5 @@ mod http;
 mod kapso;
 mod openclaw;
 mod phone;
+mod web;
 mod webhook;

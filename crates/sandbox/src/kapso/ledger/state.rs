@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::conversation::Conversation;
 use super::{Accepted, Names, Place, Record};
 use crate::kapso::customer_key;
-use crate::kapso::event::{Delivery, ReadReceipt, RecordedRequest, SentMessage, Status};
+use crate::kapso::event::{Delivery, Filed, ReadReceipt, RecordedRequest, SentMessage, Status};
 use crate::kapso::incoming::{Facts, Incoming, Visibility};
 use crate::kapso::outgoing::NewMessage;
 use crate::kapso::page::{ListQuery, Page};
@@ -21,6 +21,8 @@ use crate::kapso::webhook::Notice;
 
 /// Requests, and webhook attempts, that are kept; the oldest go first.
 const RECORDED: usize = 100_000;
+/// Webhook attempts of which the request is kept as well; the oldest lose it first.
+const PUSHED: usize = 1000;
 /// Bytes of a peer's name that go into a message id.
 const LONGEST_PEER: usize = 64;
 
@@ -271,6 +273,30 @@ impl State {
 
     pub(super) fn record_delivery(&mut self, delivery: Delivery) {
         push_bounded(&mut self.deliveries, delivery);
+        let old = self.deliveries.len().checked_sub(PUSHED + 1);
+        if let Some(delivery) = old.and_then(|old| self.deliveries.get_mut(old)) {
+            delivery.request = None;
+        }
+    }
+
+    pub(super) fn filed(&self) -> Vec<Filed> {
+        let messages = self.messages.iter();
+        messages
+            .filter_map(|(place, record)| self.as_filed(*place, record))
+            .collect()
+    }
+
+    pub(super) fn filed_as(&self, id: &MessageId) -> Option<Filed> {
+        let place = *self.by_id.get(id.as_str())?;
+        self.as_filed(place, self.messages.get(&place)?)
+    }
+
+    fn as_filed(&self, place: Place, record: &Record) -> Option<Filed> {
+        Some(Filed {
+            customer: self.conversations[record.conversation?].customer.clone(),
+            at: Timestamp::from_millis(place.micros.div_euclid(1000)),
+            object: record.object.clone(),
+        })
     }
 
     pub(super) fn sent(&self) -> &[SentMessage] {

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::parcel::Parcel;
 use super::{Buffering, Envelope, Notice, WebhookTarget};
@@ -110,7 +110,7 @@ impl Courier {
         match trouble {
             DeliveryFault::Late(time) | DeliveryFault::Overtaken(time) => sleep(time).await,
             DeliveryFault::Lost => {
-                self.note(parcel, 1, None);
+                self.note(parcel, 1, None, Duration::ZERO);
                 return false;
             }
             DeliveryFault::Pass | DeliveryFault::Twice | DeliveryFault::Unheard(_) => {}
@@ -144,18 +144,22 @@ impl Courier {
 
     /// Whether it was taken, and that was heard.
     async fn attempt(&self, parcel: &Parcel, number: usize, heard: bool) -> bool {
+        let begun = Instant::now();
         let answer = timeout(self.target.timing.answer, self.post(parcel)).await;
         let status = answer.ok().and_then(Result::ok).filter(|_| heard);
-        self.note(parcel, number, status)
+        self.note(parcel, number, status, begun.elapsed())
     }
 
-    fn note(&self, parcel: &Parcel, attempt: usize, status: Option<u16>) -> bool {
+    fn note(&self, parcel: &Parcel, attempt: usize, status: Option<u16>, took: Duration) -> bool {
         let delivery = Delivery {
             event: parcel.event.to_owned(),
             key: parcel.key.clone(),
             messages: parcel.messages(),
             attempt,
             status,
+            at: self.ledger.now(),
+            took,
+            request: Some(parcel.pushed()),
         };
         let accepted = delivery.accepted();
         self.ledger.record_delivery(delivery);
@@ -180,7 +184,7 @@ impl Courier {
         let request = Request::post(self.address.path())
             .header("host", &self.address.authority)
             .header("connection", "close");
-        parcel.request(&self.target, request)
+        parcel.request(request)
     }
 }
 

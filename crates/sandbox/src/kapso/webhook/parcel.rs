@@ -1,5 +1,6 @@
 //! One parcel: what is handed over in one request, signed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,13 +14,14 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Envelope, Notice, Signature, WebhookTarget};
+use crate::kapso::event::Pushed;
 
 /// What is handed over in one request.
 pub(super) struct Parcel {
     pub(super) event: &'static str,
     /// The same for all its attempts.
     pub(super) key: String,
-    body: String,
+    pushed: Arc<Pushed>,
     /// Its notices, each of which can go alone.
     notices: Vec<Notice>,
     is_batch: bool,
@@ -28,10 +30,12 @@ pub(super) struct Parcel {
 impl Parcel {
     pub(super) fn single(target: &WebhookTarget, notice: Notice, business: &str) -> Self {
         let body = target.envelope.single(&notice, business).to_string();
+        let key = key(target.envelope, &body);
+        let headers = headers(target, notice.event, &key, &body, None);
         Self {
             event: notice.event,
-            key: key(target.envelope, &body),
-            body,
+            key,
+            pushed: Arc::new(Pushed { headers, body }),
             notices: vec![notice],
             is_batch: false,
         }
@@ -53,10 +57,13 @@ impl Parcel {
             "conversation_id": notices.first().map(|notice| &notice.conversation_id),
         });
         let body = target.envelope.batch(&notices, &info, business).to_string();
+        let event = "whatsapp.message.received";
+        let key = key(target.envelope, &body);
+        let headers = headers(target, event, &key, &body, Some(notices.len()));
         Self {
-            event: "whatsapp.message.received",
-            key: key(target.envelope, &body),
-            body,
+            event,
+            key,
+            pushed: Arc::new(Pushed { headers, body }),
             notices,
             is_batch: true,
         }
@@ -78,43 +85,55 @@ impl Parcel {
         }
     }
 
-    /// The request, but for its path and host.
-    pub(super) fn request(
-        &self,
-        target: &WebhookTarget,
-        request: Builder,
-    ) -> Result<Request<Body>, axum::http::Error> {
-        let mut request = request.header("content-type", "application/json");
-        if let Some(version) = target.envelope.version() {
-            request = request
-                .header("x-webhook-event", self.event)
-                .header("x-webhook-payload-version", version);
-        }
-        // Meta itself, which signs with the app's secret, knows no such key.
-        if target.signature != Signature::Hub {
-            request = request.header("x-idempotency-key", &self.key);
-        }
-        if self.is_batch && target.envelope != Envelope::Meta {
-            request = request
-                .header("x-webhook-batch", "true")
-                .header("x-batch-size", self.notices.len());
-        }
-        if let Some((name, value)) = target.signature.header(&self.digest(&target.secret)) {
-            request = request.header(name, value);
-        }
-        for (name, value) in &target.headers {
-            request = request.header(name, value);
-        }
-        request.body(Body::from(self.body.clone()))
+    /// What is handed over.
+    pub(super) fn pushed(&self) -> Arc<Pushed> {
+        Arc::clone(&self.pushed)
     }
 
-    /// HMAC-SHA256 of the body's bytes (kapso.md 4.3).
-    fn digest(&self, secret: &SecretString) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
-            .expect("HMAC takes a key of any length");
-        mac.update(self.body.as_bytes());
-        mac.finalize().into_bytes().to_vec()
+    /// The request, but for its path and host.
+    pub(super) fn request(&self, request: Builder) -> Result<Request<Body>, axum::http::Error> {
+        let Pushed { headers, body } = &*self.pushed;
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        request.body(Body::from(body.clone()))
     }
+}
+
+/// The headers of a body, its signature among them.
+fn headers(
+    target: &WebhookTarget,
+    event: &str,
+    key: &str,
+    body: &str,
+    batch: Option<usize>,
+) -> Vec<(String, String)> {
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    if let Some(version) = target.envelope.version() {
+        headers.push(("x-webhook-event", event.to_owned()));
+        headers.push(("x-webhook-payload-version", version.to_owned()));
+    }
+    // Meta itself, which signs with the app's secret, knows no such key.
+    if target.signature != Signature::Hub {
+        headers.push(("x-idempotency-key", key.to_owned()));
+    }
+    if let Some(size) = batch.filter(|_| target.envelope != Envelope::Meta) {
+        headers.push(("x-webhook-batch", "true".to_owned()));
+        headers.push(("x-batch-size", size.to_string()));
+    }
+    headers.extend(target.signature.header(&digest(body, &target.secret)));
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    headers.chain(target.headers.iter().cloned()).collect()
+}
+
+/// HMAC-SHA256 of the body's bytes (kapso.md 4.3).
+fn digest(body: &str, secret: &SecretString) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("HMAC takes a key of any length");
+    mac.update(body.as_bytes());
+    mac.finalize().into_bytes().to_vec()
 }
 
 /// A new key; in Meta's envelope the hash of the body (kapso.md 4.2).
