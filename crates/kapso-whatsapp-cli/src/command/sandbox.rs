@@ -109,7 +109,7 @@ impl Sandbox {
         let tracker = if self.terminal {
             self.in_terminal(common, customer, stop.clone()).await?
         } else {
-            self.in_browser(common, customer, stop.clone()).await?
+            Box::pin(self.in_browser(common, customer, stop.clone())).await?
         };
         stop.cancel();
         tracker.close();
